@@ -1,0 +1,144 @@
+// Package auth is the token floor: it issues and verifies the JSON Web Tokens (RFC 7519) that callers
+// present, keeps the secret they are signed with, and guards routes. It must not know any module or any
+// table of users.
+package auth
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"userorder/httpapi"
+)
+
+const (
+	// maxLife is how far away the exp of a token may be, unless TTL is longer.
+	maxLife = 24 * time.Hour
+
+	// leeway is how much the clock of the replica that issued a token may be ahead of ours. The end of a
+	// token has none.
+	leeway = 5 * time.Second
+)
+
+// Config is what NewTokens needs.
+type Config struct {
+	Secret   []byte           // signs and verifies; at least 32 bytes
+	Previous []byte           // verifies only; empty, or at least 32 bytes
+	TTL      time.Duration    // life of a token, at least a second
+	Now      func() time.Time // nil is time.Now
+}
+
+// Tokens issues and verifies tokens. It is safe for concurrent use.
+type Tokens struct {
+	secret []byte
+	keys   jwt.VerificationKeySet
+	parser *jwt.Parser
+	ttl    time.Duration
+	now    func() time.Time
+}
+
+// NewTokens returns an error if a secret is weak or the TTL too short.
+func NewTokens(cfg Config) (*Tokens, error) {
+	t := &Tokens{secret: cfg.Secret, ttl: cfg.TTL.Truncate(time.Second), now: cfg.Now}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if t.ttl <= 0 {
+		return nil, errors.New("the life of a token must be at least a second")
+	}
+	secrets := [][]byte{cfg.Secret}
+	if len(cfg.Previous) > 0 {
+		secrets = append(secrets, cfg.Previous)
+	}
+	for _, secret := range secrets {
+		if err := CheckSecret(secret); err != nil {
+			return nil, err
+		}
+		t.keys.Keys = append(t.keys.Keys, secret)
+	}
+	t.parser = jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(t.now),
+	)
+	return t, nil
+}
+
+// TTL returns the life of a token, in whole seconds.
+func (t *Tokens) TTL() time.Duration { return t.ttl }
+
+// Issue returns a token whose sub is userID, good from now for TTL.
+func (t *Tokens) Issue(userID int64) (token string, err error) {
+	now := t.now()
+	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
+		Subject:   strconv.FormatInt(userID, 10),
+		IssuedAt:  jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(now.Add(t.ttl)),
+		ID:        rand.Text(),
+	}).SignedString(t.secret)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}
+
+// Verify returns the user whom a token was issued to. It refuses what golang-jwt lets pass as well: an
+// unknown crit (RFC 7515, section 4.1.11), another typ, claims given twice or in another case, an iat in
+// the future, a life that we would not have given it.
+func (t *Tokens) Verify(token string) (userID int64, err error) {
+	var c claims
+	parsed, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.keys, nil })
+	if err != nil {
+		return 0, fmt.Errorf("parse token: %w", err)
+	}
+	if _, ok := parsed.Header["crit"]; ok {
+		return 0, errors.New("token has a crit header, and we know no extension")
+	}
+	if typ, ok := parsed.Header["typ"]; ok && typ != "JWT" {
+		return 0, errors.New("token is not of type JWT")
+	}
+	now := t.now()
+	if c.IssuedAt != nil && c.IssuedAt.After(now.Add(leeway)) {
+		return 0, errors.New("token is from the future")
+	}
+	if c.ExpiresAt.After(now.Add(max(maxLife, t.ttl) + leeway)) {
+		return 0, errors.New("token lives longer than any that we issue")
+	}
+	userID, ok := httpapi.ParseID(c.Subject)
+	if !ok {
+		return 0, errors.New("token has no user id as its sub")
+	}
+	return userID, nil
+}
+
+// claims are the registered claims, read strictly.
+type claims struct {
+	jwt.RegisteredClaims
+}
+
+// UnmarshalJSON refuses a claim that is given twice or in another case, and a date that is not a number,
+// all of which encoding/json or golang-jwt would take.
+func (c *claims) UnmarshalJSON(text []byte) error {
+	object, err := httpapi.ParseObject(text)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} {
+		if object.Misspelled(name) {
+			return fmt.Errorf("%s is written in another case", name)
+		}
+	}
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		if value, ok := object[name]; ok && !strings.ContainsRune("-0123456789", rune(value[0])) {
+			return fmt.Errorf("%s is not a number", name)
+		}
+	}
+	return json.Unmarshal(text, &c.RegisteredClaims)
+}

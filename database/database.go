@@ -1,0 +1,171 @@
+// Package database opens a SQLite file or a PostgreSQL server by its URL and gives modules one way to
+// read, to write and to migrate their tables. It owns pools, group commit, retries and the meaning of
+// driver errors. It must not know any module, any table or anything of HTTP.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// timeout bounds every read and every write, whatever the caller's context allows, so that a database
+// that hangs gives an answer and not a pile of waiting requests.
+const timeout = 5 * time.Second
+
+// DB is one database. It is safe for concurrent use.
+type DB struct {
+	engine engine
+}
+
+// engine is what SQLite and PostgreSQL do each in their own way.
+type engine interface {
+	runner() runner
+	write(ctx context.Context, fn func(*Tx) error) error
+	ping(ctx context.Context) error
+	migrate(ctx context.Context, module string, files fs.FS) error
+	close() error
+}
+
+// runner runs one statement: *sql.DB, *sql.Tx and *statements do.
+type runner interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Open opens the database at url and checks that it answers. The url is sqlite:PATH, whose folder and
+// file are made if they are missing, or postgres://…, as libpq and pgx read it. No error that it returns
+// contains a password.
+func Open(ctx context.Context, url string) (*DB, error) {
+	open, err := opener(url)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
+	}
+	return &DB{engine: engine}, nil
+}
+
+// CheckURL reports what is wrong with the form of a database URL, without opening anything.
+func CheckURL(url string) error {
+	_, err := opener(url)
+	return err
+}
+
+// opener reads the form of a URL and returns what opens it.
+func opener(url string) (func(context.Context) (engine, error), error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "sqlite":
+		if err := checkPath(rest); err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context) (engine, error) { return openSQLite(ctx, rest) }, nil
+	case "postgres", "postgresql":
+		cfg, err := parsePostgres(url)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context) (engine, error) { return openPostgres(ctx, cfg) }, nil
+	}
+	return nil, errors.New("must be sqlite:PATH or postgres://…")
+}
+
+// SQLitePath returns the path of the file if url is a SQLite URL.
+func SQLitePath(url string) (path string, ok bool) {
+	return strings.CutPrefix(url, "sqlite:")
+}
+
+// QueryRow runs a query that returns at most one row. It never writes. What goes wrong is returned by
+// Scan: sql.ErrNoRows, an error that wraps ErrUnavailable, or one that names a faulty statement. It
+// blocks until a connection is free and the row is read, for 5 seconds at most.
+//
+// Parameters are $1…$n, numbered in the order of their first use; the same text runs on both engines.
+func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	return &Row{row: db.engine.runner().QueryRowContext(ctx, query, args...), cancel: cancel}
+}
+
+// Write runs fn in a transaction and returns nil once that transaction is on disk. An error from fn rolls
+// back what fn did and is returned as it is. An error that wraps ErrOutcomeUnknown means that nobody knows
+// whether the change is kept; any other error means that nothing of it happened. It blocks for 5 seconds
+// at most.
+//
+// On SQLite the calls that wait while a commit reaches the disk share the next transaction, each behind a
+// savepoint of its own; on PostgreSQL a call is a transaction, and one that loses to another (40001,
+// 40P01) is run again, so fn must be able to run more than once. Everybody waits for fn: it must do
+// nothing but run statements of its Tx, no hashing, no network, no other method of the DB.
+func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return db.engine.write(ctx, fn)
+}
+
+// Ping reports whether the database can serve requests. It blocks for 5 seconds at most.
+func (db *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return classify(db.engine.ping(ctx))
+}
+
+// Migrate brings the tables of a module up to date with the migrations in files, which goose reads. A file
+// whose name ends in .sqlite.sql or .postgres.sql is for that engine alone. Each module has a version table
+// of its own. On PostgreSQL any number of processes may call it at once: each migration runs once. A
+// database that is newer than files is an error.
+func (db *DB) Migrate(ctx context.Context, module string, files fs.FS) error {
+	if err := db.engine.migrate(ctx, module, files); err != nil {
+		return fmt.Errorf("migrate %s: %w", module, err)
+	}
+	return nil
+}
+
+// Close waits for the writes that are under way and closes the database.
+func (db *DB) Close() error {
+	return db.engine.close()
+}
+
+// Tx runs the statements of one Write.
+//
+// Its methods take no context: they use one that the engine chose. On SQLite that one must never end, for
+// an interrupted INSERT, UPDATE or DELETE rolls back the whole transaction and with it the work of
+// everybody else in the group (https://www.sqlite.org/c3ref/interrupt.html).
+type Tx struct {
+	ctx    context.Context
+	runner runner
+}
+
+// Exec runs a statement and returns how many rows it changed.
+func (tx *Tx) Exec(query string, args ...any) (rows int64, err error) {
+	result, err := tx.runner.ExecContext(tx.ctx, query, args...)
+	if err != nil {
+		return 0, classify(err)
+	}
+	return result.RowsAffected()
+}
+
+// QueryRow runs a statement that returns at most one row.
+func (tx *Tx) QueryRow(query string, args ...any) *Row {
+	return &Row{row: tx.runner.QueryRowContext(tx.ctx, query, args...)}
+}
+
+// Row is the result of QueryRow.
+type Row struct {
+	row    *sql.Row
+	cancel context.CancelFunc
+}
+
+// Scan copies the columns of the row into dest and must be called exactly once. It returns sql.ErrNoRows
+// if there is no row.
+func (r *Row) Scan(dest ...any) error {
+	err := r.row.Scan(dest...)
+	if r.cancel != nil {
+		r.cancel()
+	}
+	return classify(err)
+}

@@ -1,0 +1,101 @@
+// Package databasetest gives tests real databases: a fresh SQLite file and a fresh PostgreSQL schema a
+// test. It knows no module.
+package databasetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/stretchr/testify/require"
+
+	"userorder/database"
+)
+
+// Each runs test once on every engine, in parallel, each time with a database that nothing else uses.
+func Each(t *testing.T, test func(t *testing.T, db *database.DB)) {
+	EachURL(t, func(t *testing.T, url string) { test(t, Open(t, url)) })
+}
+
+// EachURL is Each for tests that open the database themselves.
+func EachURL(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, SQLite(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, Postgres(t))
+	})
+}
+
+// Open opens the database at url and closes it when the test ends.
+func Open(t testing.TB, url string) *database.DB {
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// SQLite returns the URL of a file that does not exist yet.
+func SQLite(t testing.TB) string {
+	return "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+}
+
+// server is a PostgreSQL that tests may use.
+type server struct {
+	url string
+	// lifeline keeps a server that we started alive: it stops when this is closed, at the latest with the
+	// process.
+	lifeline io.Closer
+}
+
+// shared is the one server of this test binary: the one at TEST_DATABASE_URL, or a throwaway one from the
+// binaries on this machine.
+var shared = sync.OnceValues(func() (server, error) {
+	if url := os.Getenv("TEST_DATABASE_URL"); url != "" {
+		return server{url: url}, nil
+	}
+	return startPostgres()
+})
+
+var schemas atomic.Int64
+
+// Postgres returns the URL of an empty schema. Where there is no PostgreSQL the test is skipped, or fails
+// if REQUIRE_POSTGRES=1.
+func Postgres(t testing.TB) string {
+	server, err := shared()
+	if err != nil {
+		if os.Getenv("REQUIRE_POSTGRES") == "1" {
+			require.NoError(t, err, "REQUIRE_POSTGRES is set")
+		}
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	admin, err := sql.Open("pgx", server.url)
+	require.NoError(t, err)
+	schema := fmt.Sprintf("test_%d_%d", os.Getpid(), schemas.Add(1))
+	_, err = admin.Exec("CREATE SCHEMA " + schema)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		defer func() { _ = admin.Close() }()
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		_, err := admin.ExecContext(ctx, "DROP SCHEMA "+schema+" CASCADE")
+		require.NoError(t, err)
+	})
+	u, err := url.Parse(server.url)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("search_path", schema)
+	u.RawQuery = query.Encode()
+	return u.String()
+}

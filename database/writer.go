@@ -1,0 +1,239 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// maxGroup bounds a group, and with it how long its first member waits for the others. Groups grow by
+// themselves to what arrives during a commit; waiting for more on purpose only made everything slower.
+const maxGroup = 256
+
+var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+
+// writer is group commit: the one goroutine that writes to a SQLite file. A commit costs a flush of the
+// disk, and one flush can serve many: the calls that arrive while a commit is being flushed share the next
+// transaction, each behind its own savepoint, and get their answers after its COMMIT.
+//
+// The queue is the channel itself. Nobody is in it but callers that are blocked in write, so a caller whose
+// context ends leaves it by returning.
+type writer struct {
+	conn   *sql.Conn
+	tx     *Tx
+	calls  chan *call
+	stop   chan struct{}
+	closed chan struct{}
+	once   sync.Once
+	broken atomic.Pointer[error] // why nothing may be written any more
+
+	groups, writes atomic.Int64
+}
+
+// call is one caller of write, as the writer sees it.
+type call struct {
+	fn   func(*Tx) error
+	done chan struct{} // closed when err is final
+
+	mu       sync.Mutex // held while fn runs
+	left     bool       // the caller has gone: fn must not run
+	ran      bool
+	err      error
+	panicked any
+}
+
+// newWriter takes conn over and closes it in close.
+func newWriter(conn *sql.Conn) *writer {
+	w := &writer{
+		conn:   conn,
+		tx:     &Tx{ctx: context.Background(), runner: &statements{preparer: conn}},
+		calls:  make(chan *call),
+		stop:   make(chan struct{}),
+		closed: make(chan struct{}),
+	}
+	go w.loop()
+	return w
+}
+
+// write hands fn to the writer and waits for the end of its group.
+func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
+	c := &call{fn: fn, done: make(chan struct{})}
+	select {
+	case w.calls <- c:
+	case <-ctx.Done():
+		return classify(ctx.Err())
+	case <-w.stop:
+		return errClosed
+	}
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		return c.leave(ctx.Err())
+	}
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	return c.err
+}
+
+// leave gives up waiting because of cause. It waits while fn runs, so that fn never outlives the caller.
+func (c *call) leave(cause error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.ran:
+		c.left = true
+		return classify(cause)
+	case c.err != nil:
+		return c.err
+	}
+	return fmt.Errorf("%w: while it was being committed: %w", ErrOutcomeUnknown, cause)
+}
+
+func (w *writer) loop() {
+	defer close(w.closed)
+	for {
+		select {
+		case first := <-w.calls:
+			w.commit(w.run(first))
+		case <-w.stop:
+			return
+		}
+	}
+}
+
+// run executes first and all who wait behind it in one transaction, and returns them with the error that
+// ended the transaction, if one did.
+func (w *writer) run(first *call) (group []*call, err error) {
+	if err := w.failure(); err != nil {
+		return []*call{first}, err
+	}
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return []*call{first}, err
+	}
+	for c := first; c != nil; c = w.next(len(group)) {
+		group = append(group, c)
+		if err := w.runOne(c); err != nil {
+			return group, err
+		}
+	}
+	return group, nil
+}
+
+// next returns a caller that waits, or nil.
+func (w *writer) next(size int) *call {
+	if size == maxGroup {
+		return nil
+	}
+	select {
+	case c := <-w.calls:
+		return c
+	default:
+		return nil
+	}
+}
+
+// runOne runs the statements of one caller so that their failure leaves no trace. The error it returns is
+// not that failure but the loss of the whole transaction, which SQLite rolls back by itself when, say, the
+// disk is full (https://www.sqlite.org/lang_transaction.html).
+func (w *writer) runOne(c *call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left {
+		return nil
+	}
+	if err := w.exec("SAVEPOINT call"); err != nil {
+		return err
+	}
+	c.ran = true
+	c.err = c.try(w.tx)
+	var lost error
+	if c.err != nil {
+		lost = w.exec("ROLLBACK TO call")
+	}
+	if lost == nil {
+		lost = w.exec("RELEASE call")
+	}
+	if lost != nil {
+		return fmt.Errorf("%w: the transaction was rolled back: %w", ErrUnavailable, errors.Join(c.err, lost))
+	}
+	return nil
+}
+
+// try runs fn and keeps its panic for the caller's goroutine.
+func (c *call) try(tx *Tx) (err error) {
+	defer func() {
+		if c.panicked = recover(); c.panicked != nil {
+			err = fmt.Errorf("panic: %v", c.panicked)
+		}
+	}()
+	return c.fn(tx)
+}
+
+// commit ends the transaction of a group and tells its members.
+func (w *writer) commit(group []*call, err error) {
+	if err == nil {
+		if err = w.exec("COMMIT"); err != nil {
+			w.check(err)
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+	}
+	if err != nil {
+		_ = w.exec("ROLLBACK") // SQLite may have done it already
+	}
+	w.groups.Add(1)
+	w.writes.Add(int64(len(group)))
+	for _, c := range group {
+		c.finish(err)
+	}
+}
+
+// finish tells a caller what became of its group. Its own error, if it has one, says more.
+func (c *call) finish(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	close(c.done)
+}
+
+// check stops all writing after a failed commit that leaves the file in doubt. After a failed fsync the
+// kernel may drop the pages and report success the next time, so that nothing could be acknowledged
+// honestly any more; opening the file anew reads what is really there. A full disk is no such doubt.
+func (w *writer) check(commit error) {
+	if e, ok := errors.AsType[*sqlite.Error](commit); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY:
+			return
+		}
+	}
+	err := fmt.Errorf("%w: no more writes until a restart, after a commit failed: %w", ErrUnavailable, commit)
+	w.broken.Store(&err)
+}
+
+// failure returns why nothing may be written any more, or nil.
+func (w *writer) failure() error {
+	if err := w.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (w *writer) exec(statement string) error {
+	_, err := w.tx.Exec(statement)
+	return err
+}
+
+// close lets the running group end and refuses all that come after it.
+func (w *writer) close() {
+	w.once.Do(func() { close(w.stop) })
+	<-w.closed
+	_ = w.conn.Close()
+}

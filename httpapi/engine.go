@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Config is what NewEngine needs.
+type Config struct {
+	Log            *slog.Logger
+	Ready          func(context.Context) error // nil while the service can do its work
+	Translate      Translator                  // may be nil
+	TrustedProxies []string                    // CIDRs whose X-Forwarded-For counts
+}
+
+// NewEngine returns an engine that answers in the envelope whatever it is asked, with the health routes and
+// without any other. It fails if a trusted proxy is neither an address nor a CIDR.
+func NewEngine(cfg Config) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.RedirectTrailingSlash = false // gin would redirect in HTML, before any middleware
+	engine.HandleMethodNotAllowed = true
+	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
+		return nil, err
+	}
+	engine.Use(logged(cfg.Log, cfg.Translate), recovering, secured)
+	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
+	engine.NoMethod(Handle(func(*gin.Context) error { return ErrMethodNotAllowed }))
+
+	health := []string{http.MethodGet, http.MethodHead}
+	engine.Match(health, "/healthz", Handle(alive))
+	engine.Match(health, "/readyz", Handle(ready(cfg.Ready)))
+	return engine, nil
+}
+
+// alive serves GET /healthz.
+func alive(c *gin.Context) error {
+	return OK(c, Text{"运行中", "alive"}, Empty{})
+}
+
+// ready serves GET /readyz.
+func ready(check func(context.Context) error) func(*gin.Context) error {
+	notReady := newError(http.StatusServiceUnavailable, "未就绪", "not ready")
+	return func(c *gin.Context) error {
+		if err := check(c.Request.Context()); err != nil {
+			_ = c.Error(err)
+			return notReady
+		}
+		return OK(c, Text{"就绪", "ready"}, Empty{})
+	}
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// exchange is one request on its way through the engine.
+type exchange struct {
+	id        string
+	translate Translator
+	attrs     []slog.Attr
+}
+
+const exchangeKey = "httpapi.exchange"
+
+func exchangeOf(c *gin.Context) *exchange {
+	if x, ok := c.Value(exchangeKey).(*exchange); ok {
+		return x
+	}
+	return &exchange{} // outside an engine of NewEngine
+}
+
+// Annotate adds attributes to the log line of a request.
+func Annotate(c *gin.Context, attrs ...slog.Attr) {
+	x := exchangeOf(c)
+	x.attrs = append(x.attrs, attrs...)
+}
+
+// requestID is what a client or a proxy may choose as the id of a request.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// logged writes one line a request, after it, and knows it by an id that the answer repeats. It stands
+// outside of recovering, so that a panic is in the log with its status.
+func logged(log *slog.Logger, translate Translator) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		x := &exchange{id: c.GetHeader("X-Request-ID"), translate: translate}
+		if !requestID.MatchString(x.id) {
+			x.id = rand.Text()
+		}
+		c.Set(exchangeKey, x)
+		c.Header("X-Request-ID", x.id)
+		defer func() { // even if the answer is cut off
+			if level := levelOf(c); log.Enabled(c.Request.Context(), level) {
+				log.LogAttrs(c.Request.Context(), level, "request", x.line(c, time.Since(start))...)
+			}
+		}()
+		c.Next()
+	}
+}
+
+// line is what the log says of a request.
+func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
+	line := []slog.Attr{
+		slog.String("method", c.Request.Method),
+		slog.String("path", c.Request.URL.Path),
+		slog.Int("status", c.Writer.Status()),
+		slog.Duration("took", took.Round(time.Microsecond)),
+		slog.String("client", c.ClientIP()),
+		slog.String("request", x.id),
+	}
+	line = append(line, x.attrs...)
+	if len(c.Errors) > 0 {
+		line = append(line, slog.String("error", c.Errors.Last().Error()))
+	}
+	return line
+}
+
+// levelOf is Error for what the operator should look at. A client that went away is not that.
+func levelOf(c *gin.Context) slog.Level {
+	switch status := c.Writer.Status(); {
+	case status >= http.StatusInternalServerError && c.Request.Context().Err() == nil:
+		return slog.LevelError
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// recovering answers 500 for a panic, which goes to the log with its stack.
+func recovering(c *gin.Context) {
+	defer func() {
+		err := recovered(recover())
+		switch {
+		case err == nil:
+			return
+		case c.Writer.Written(): // too late for an answer: the client must see that it is cut off
+			panic(http.ErrAbortHandler)
+		}
+		Annotate(c, slog.String("stack", string(debug.Stack())))
+		Fail(c, err)
+	}()
+	c.Next()
+}
+
+// secured sets the headers that every answer has.
+func secured(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Next()
+}

@@ -1,0 +1,64 @@
+package order
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"userorder/auth"
+	"userorder/httpapi"
+)
+
+var (
+	msgCreated   = httpapi.Text{ZH: "创建成功", EN: "created"}
+	msgFound     = httpapi.Text{ZH: "查询成功", EN: "found"}
+	msgCancelled = httpapi.Text{ZH: "取消成功", EN: "cancelled"}
+)
+
+type handler struct {
+	service *service
+}
+
+// create serves POST /order/create.
+func (h handler) create(c *gin.Context) error {
+	var body struct {
+		UserID  httpapi.ID `json:"userid,omitzero"`
+		Product Product    `json:"product"`
+		Price   Price      `json:"price"`
+	}
+	if err := httpapi.Bind(c, &body); err != nil {
+		return err
+	}
+	caller := auth.CallerID(c)
+	if owner := int64(body.UserID); owner != 0 && owner != caller {
+		return ErrForbidden
+	}
+	order, err := h.service.create(c.Request.Context(), caller, body.Product, body.Price)
+	if err != nil {
+		return err
+	}
+	return httpapi.OK(c, msgCreated, order)
+}
+
+// query serves GET /order/query/:orderid.
+func (h handler) query(c *gin.Context) error {
+	id, ok := httpapi.ParseID(c.Param("orderid"))
+	if !ok {
+		return ErrInvalidID
+	}
+	order, err := h.service.query(c.Request.Context(), auth.CallerID(c), id)
+	if err != nil {
+		return err
+	}
+	return httpapi.OK(c, msgFound, order)
+}
+
+// cancel serves DELETE /order/cancel/:orderid.
+func (h handler) cancel(c *gin.Context) error {
+	id, ok := httpapi.ParseID(c.Param("orderid"))
+	if !ok {
+		return ErrInvalidID
+	}
+	if err := h.service.cancel(c.Request.Context(), auth.CallerID(c), id); err != nil {
+		return err
+	}
+	return httpapi.OK(c, msgCancelled, httpapi.Empty{})
+}

@@ -1,0 +1,63 @@
+package order
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"userorder/database"
+)
+
+type store struct {
+	db *database.DB
+}
+
+// insert adds an order, whose ID it ignores, and returns the id that the database gave it.
+func (s *store) insert(ctx context.Context, o Order) (id int64, err error) {
+	const query = `
+		INSERT INTO orders (user_id, product, price, status, created_at)
+		VALUES ($1, $2, $3, $4, $5) RETURNING id`
+	err = s.db.Write(ctx, func(tx *database.Tx) error {
+		return tx.QueryRow(query,
+			o.UserID, string(o.Product), int64(o.Price), string(o.Status), o.CreatedAt.UnixMilli()).Scan(&id)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("insert order: %w", err)
+	}
+	return id, nil
+}
+
+// byID returns an order in whatever status, or ErrNotFound.
+func (s *store) byID(ctx context.Context, id int64) (Order, error) {
+	const query = `SELECT id, user_id, product, price, status, created_at FROM orders WHERE id = $1`
+	var o Order
+	var createdAt int64
+	err := s.db.QueryRow(ctx, query, id).Scan(&o.ID, &o.UserID, &o.Product, &o.Price, &o.Status, &createdAt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Order{}, ErrNotFound
+	case err != nil:
+		return Order{}, fmt.Errorf("select order: %w", err)
+	}
+	o.CreatedAt = timeOf(createdAt)
+	return o, nil
+}
+
+// cancel cancels an order if it is the user's and not cancelled yet, and reports whether it did. Of any
+// number of calls at once one does.
+func (s *store) cancel(ctx context.Context, userID, id int64, at time.Time) (cancelled bool, err error) {
+	const query = `
+		UPDATE orders SET status = $1, cancelled_at = $2
+		WHERE id = $3 AND user_id = $4 AND status = $5`
+	err = s.db.Write(ctx, func(tx *database.Tx) error {
+		rows, err := tx.Exec(query, string(Cancelled), at.UnixMilli(), id, userID, string(Created))
+		cancelled = rows == 1
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("cancel order: %w", err)
+	}
+	return cancelled, nil
+}

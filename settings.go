@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// settings reads the environment. A setting that is empty counts as unset. Every fault is kept as one
+// sentence that names the setting, so that one start shows them all.
+type settings struct {
+	getenv func(string) string
+	faults []error
+}
+
+// errSettings is what an error about settings wraps.
+var errSettings = errors.New("wrong settings")
+
+func (s *settings) fault(name, format string, args ...any) {
+	s.faults = append(s.faults, fmt.Errorf(name+" "+format+".", args...))
+}
+
+func (s *settings) err() error {
+	if len(s.faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w:\n%w", errSettings, errors.Join(s.faults...))
+}
+
+// text returns a setting as it stands.
+func (s *settings) text(name, fallback string) string {
+	if value := strings.TrimSpace(s.getenv(name)); value != "" {
+		return value
+	}
+	return fallback
+}
+
+// secret returns a setting that may also stand in the file that NAME_FILE names, where a newline at the
+// end is no part of it.
+func (s *settings) secret(name string) string {
+	value, path := s.getenv(name), s.text(name+"_FILE", "")
+	switch {
+	case path == "":
+		return value
+	case value != "":
+		s.fault(name, "and %s_FILE are both set: one of them is enough", name)
+		return value
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.fault(name+"_FILE", "names a file that cannot be read: %w", err)
+		return ""
+	}
+	value = strings.TrimRight(string(text), "\r\n")
+	if value == "" {
+		s.fault(name+"_FILE", "names a file that is empty: %s", path)
+	}
+	return value
+}
+
+// integer returns a whole number from least to most.
+func (s *settings) integer(name string, fallback, least, most int) int {
+	text := s.text(name, strconv.Itoa(fallback))
+	value, err := strconv.Atoi(text)
+	if err != nil || value < least || value > most {
+		s.fault(name, "is %q but must be a whole number from %d to %d", text, least, most)
+	}
+	return value
+}
+
+// duration returns a time of at least least.
+func (s *settings) duration(name string, fallback, least time.Duration) time.Duration {
+	text := s.text(name, fallback.String())
+	value, err := time.ParseDuration(text)
+	if err != nil || value < least {
+		s.fault(name, "is %q but must be a time of at least %s, like 90s, 15m or 1h", text, least)
+	}
+	return value
+}
+
+// oneOf returns one of the words that choices has, of which the first is the default.
+func (s *settings) oneOf(name string, choices ...string) string {
+	value := strings.ToLower(s.text(name, choices[0]))
+	if !slices.Contains(choices, value) {
+		s.fault(name, "is %q but must be one of: %s", value, strings.Join(choices, ", "))
+	}
+	return value
+}
+
+// someOf returns a list of words that choices has, of which all are the default.
+func (s *settings) someOf(name string, choices ...string) []string {
+	values := s.list(name)
+	if len(values) == 0 {
+		return choices
+	}
+	for _, value := range values {
+		if !slices.Contains(choices, value) {
+			s.fault(name, "has %q but knows only: %s", value, strings.Join(choices, ", "))
+		}
+	}
+	return values
+}
+
+// list returns what stands between commas.
+func (s *settings) list(name string) (values []string) {
+	for value := range strings.SplitSeq(s.text(name, ""), ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// networks returns a list of addresses and CIDRs.
+func (s *settings) networks(name string) []string {
+	values := s.list(name)
+	for _, value := range values {
+		_, notAddress := netip.ParseAddr(value)
+		_, notPrefix := netip.ParsePrefix(value)
+		if notAddress != nil && notPrefix != nil {
+			s.fault(name, "has %q but takes networks like 10.0.0.0/8 or fd00::/8", value)
+		}
+	}
+	return values
+}

@@ -1,0 +1,72 @@
+package user
+
+import (
+	"log/slog"
+
+	"github.com/gin-gonic/gin"
+
+	"userorder/auth"
+	"userorder/httpapi"
+)
+
+var (
+	msgRegistered = httpapi.Text{ZH: "注册成功", EN: "registered"}
+	msgLoggedIn   = httpapi.Text{ZH: "登录成功", EN: "logged in"}
+	msgFound      = httpapi.Text{ZH: "查询成功", EN: "found"}
+)
+
+type handler struct {
+	service *service
+}
+
+// register serves POST /user/register.
+func (h handler) register(c *gin.Context) error {
+	var body struct {
+		Username Username `json:"username"`
+		Password Password `json:"password"`
+		Email    Email    `json:"email"`
+	}
+	if err := httpapi.Bind(c, &body); err != nil {
+		return err
+	}
+	id, err := h.service.register(c.Request.Context(), body.Username, body.Password, body.Email)
+	if err != nil {
+		return err
+	}
+	httpapi.Annotate(c, slog.Int64("user", id))
+	var data struct {
+		ID int64 `json:"userid,string"`
+	}
+	data.ID = id
+	return httpapi.OK(c, msgRegistered, data)
+}
+
+// login serves POST /user/login.
+func (h handler) login(c *gin.Context) error {
+	var body struct { // plain strings: what no account can have is a wrong credential, not a bad request
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	if err := httpapi.Bind(c, &body); err != nil {
+		return err
+	}
+	id, token, err := h.service.login(c.Request.Context(), body.Username, body.Password)
+	if err != nil {
+		return err
+	}
+	httpapi.Annotate(c, slog.Int64("user", id))
+	return httpapi.OK(c, msgLoggedIn, struct {
+		Token     string `json:"token"`
+		ID        int64  `json:"userid,string"`
+		ExpiresIn int64  `json:"expires_in"` // seconds
+	}{token, id, int64(h.service.tokens.TTL().Seconds())})
+}
+
+// info serves GET /user/info.
+func (h handler) info(c *gin.Context) error {
+	user, err := h.service.info(c.Request.Context(), auth.CallerID(c))
+	if err != nil {
+		return err
+	}
+	return httpapi.OK(c, msgFound, user)
+}

@@ -1,0 +1,67 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"userorder/auth"
+)
+
+type service struct {
+	store  *store
+	hasher *hasher
+	tokens *auth.Tokens
+}
+
+// register makes an account and returns its id, or ErrNameTaken, or ErrBusy.
+func (s *service) register(ctx context.Context, name Username, password Password, email Email) (id int64, err error) {
+	hash, err := s.hasher.hash(ctx, string(password))
+	if err != nil {
+		return 0, err
+	}
+	return s.store.insert(ctx, name, email, hash, time.Now())
+}
+
+// login returns the user's id and a token, or ErrCredentials, or ErrBusy. A name that nobody has costs the
+// same hash as one that somebody has, so that the time of the answer does not tell them apart.
+func (s *service) login(ctx context.Context, name, password string) (id int64, token string, err error) {
+	var username Username
+	var plain Password
+	if username.UnmarshalText([]byte(name)) != nil || plain.UnmarshalText([]byte(password)) != nil {
+		return 0, "", ErrCredentials
+	}
+	id, hash, err := s.store.credentials(ctx, username)
+	unknown := errors.Is(err, ErrNotFound)
+	switch {
+	case unknown:
+		hash = s.hasher.decoy
+	case err != nil:
+		return 0, "", err
+	}
+	ok, outdated, err := s.hasher.verify(ctx, password, hash)
+	switch {
+	case err != nil:
+		return 0, "", err
+	case !ok, unknown:
+		return 0, "", ErrCredentials
+	}
+	if outdated {
+		s.rehash(ctx, id, password, hash)
+	}
+	token, err = s.tokens.Issue(id)
+	return id, token, err
+}
+
+// rehash replaces a hash of another cost while the password is at hand. It may fail without harm: the next
+// login tries again.
+func (s *service) rehash(ctx context.Context, id int64, password, old string) {
+	if hash, err := s.hasher.hash(ctx, password); err == nil {
+		_ = s.store.replaceHash(ctx, id, old, hash)
+	}
+}
+
+// info returns the account of a user, or ErrNotFound.
+func (s *service) info(ctx context.Context, id int64) (User, error) {
+	return s.store.byID(ctx, id)
+}
