@@ -34,32 +34,45 @@ func ParseObject(text []byte) (Object, error) {
 	switch {
 	case !utf8.Valid(text):
 		return nil, errNotUTF8
-	case !json.Valid(text):
+	case !json.Valid(text): // so the grammar is no concern of what follows
 		return nil, errNotJSON
 	}
-	if err := checkValue(text); err != nil {
-		return nil, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+	rest := skipSpace(text)
+	if rest[0] != '{' {
 		return nil, errNotObject
 	}
 	object := Object{}
-	for decoder.More() {
-		name, err := decoder.Token()
+	for rest = skipSpace(rest[1:]); rest[0] != '}'; {
+		length, err := checkValue(rest)
 		if err != nil {
-			return nil, errNotJSON
+			return nil, err
 		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, errNotJSON
-		}
-		if _, ok := object[name.(string)]; ok {
+		name := unquote(rest[:length])
+		if _, ok := object[name]; ok {
 			return nil, errDuplicate
 		}
-		object[name.(string)] = value
+		rest = skipSpace(rest[length:])
+		rest = skipSpace(rest[1:]) // the colon
+		if length, err = checkValue(rest); err != nil {
+			return nil, err
+		}
+		object[name] = rest[:length:length]
+		if rest = skipSpace(rest[length:]); rest[0] == ',' {
+			rest = skipSpace(rest[1:])
+		}
 	}
 	return object, nil
+}
+
+func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
+
+// unquote returns what a JSON string says.
+func unquote(text []byte) (name string) {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return string(text[1 : len(text)-1])
+	}
+	_ = json.Unmarshal(text, &name) // json.Valid has seen it
+	return name
 }
 
 // Misspelled reports whether the object has a name that differs from name in case alone. Such a name would
@@ -73,27 +86,38 @@ func (o Object) Misspelled(name string) bool {
 	return false
 }
 
-// checkValue looks at what json.Valid passes over: how deep the values nest, and escapes that stand for
-// no character.
-func checkValue(text []byte) error {
-	depth := 0
+// checkValue returns the length of the value that text, which goes on behind it, begins with. It looks at
+// what json.Valid passes over: how deep the value nests, and escapes that stand for no character.
+func checkValue(text []byte) (length int, err error) {
+	depth := 1 // the object around the value
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '{', '[':
 			if depth++; depth > maxDepth {
-				return errTooDeep
+				return 0, errTooDeep
 			}
 		case '}', ']':
-			depth--
+			if depth--; depth == 0 {
+				return i, nil // the end of the object around a number or a word
+			}
+			if depth == 1 {
+				return i + 1, nil
+			}
 		case '"':
 			length, err := checkString(text[i+1:])
 			if err != nil {
-				return err
+				return 0, err
 			}
-			i += length
+			if i += length; depth == 1 {
+				return i + 1, nil
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 1 {
+				return i, nil // the end of a number or a word
+			}
 		}
 	}
-	return nil
+	return 0, io.ErrUnexpectedEOF // json.Valid has seen the end of the object
 }
 
 // checkString checks the escapes of a string that starts at text, and returns how many bytes it takes with

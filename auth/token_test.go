@@ -1,0 +1,235 @@
+package auth_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"fmt"
+	"hash"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/auth"
+)
+
+var (
+	secret = []byte("the secret of these tests, 32+ bytes")
+	older  = []byte("the secret before it, also 32+ bytes")
+	now    = time.Unix(1_800_000_000, 0)
+)
+
+func newTokens(t testing.TB, cfg auth.Config) *auth.Tokens {
+	if cfg.Secret == nil {
+		cfg.Secret = secret
+	}
+	if cfg.TTL == 0 {
+		cfg.TTL = time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = func() time.Time { return now }
+	}
+	tokens, err := auth.NewTokens(cfg)
+	require.NoError(t, err)
+	return tokens
+}
+
+// sign makes a token of any header and any claims.
+func sign(algorithm func() hash.Hash, key []byte, header, claims string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode([]byte(header)) + "." + encode([]byte(claims))
+	mac := hmac.New(algorithm, key)
+	mac.Write([]byte(signed))
+	return signed + "." + encode(mac.Sum(nil))
+}
+
+const hs256 = `{"alg":"HS256","typ":"JWT"}`
+
+// good is what a token of user 7 claims; exp is at now + 1 h.
+const good = `{"sub":"7","iat":1800000000,"exp":1800003600,"jti":"x"}`
+
+func TestIssueAndVerify(t *testing.T) {
+	clock := now
+	tokens := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
+	token, err := tokens.Issue(7)
+	require.NoError(t, err)
+
+	t.Run("a token is good for its user", func(t *testing.T) {
+		id, err := tokens.Verify(token)
+		require.NoError(t, err)
+		require.EqualValues(t, 7, id)
+	})
+	t.Run("two tokens are never the same", func(t *testing.T) {
+		other, err := tokens.Issue(7)
+		require.NoError(t, err)
+		require.NotEqual(t, token, other)
+	})
+	t.Run("it has the claims that are promised", func(t *testing.T) {
+		claims, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		require.NoError(t, err)
+		require.Regexp(t, `^{"sub":"7","exp":1800003600,"iat":1800000000,"jti":"[A-Z2-7]{26}"}$`, string(claims))
+	})
+	t.Run("it is good until the last moment of its life and not a moment longer", func(t *testing.T) {
+		clock = now.Add(time.Hour - time.Millisecond)
+		_, err := tokens.Verify(token)
+		require.NoError(t, err)
+		clock = now.Add(time.Hour)
+		_, err = tokens.Verify(token)
+		require.Error(t, err)
+	})
+}
+
+func TestVerifyTakes(t *testing.T) {
+	tokens := newTokens(t, auth.Config{})
+	for name, token := range map[string]string{
+		"a token as others write it":               sign(sha256.New, secret, hs256, good),
+		"a token without typ":                      sign(sha256.New, secret, `{"alg":"HS256"}`, good),
+		"a token with claims that we do not know":  sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000001,"x":{"exp":1}}`),
+		"a token whose life is a day":              sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800086400}`),
+		"a token of a clock that is a bit ahead":   sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100,"iat":1800000005}`),
+		"an exp with decimals, as RFC 7519 has it": sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100.5}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			id, err := tokens.Verify(token)
+			require.NoError(t, err)
+			require.EqualValues(t, 7, id)
+		})
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	tokens := newTokens(t, auth.Config{})
+	valid := sign(sha256.New, secret, hs256, good)
+	parts := strings.Split(valid, ".")
+	claims := func(claims string) string { return sign(sha256.New, secret, hs256, claims) }
+	header := func(header string) string { return sign(sha256.New, secret, header, good) }
+	for name, token := range map[string]string{
+		"nothing":                         "",
+		"no token at all":                 "a.b.c",
+		"two parts":                       parts[0] + "." + parts[1],
+		"four parts":                      valid + ".x",
+		"another signature":               parts[0] + "." + parts[1] + "." + strings.Repeat("A", 43),
+		"no signature":                    parts[0] + "." + parts[1] + ".",
+		"the claims of another token":     parts[0] + "." + strings.Split(claims(`{"sub":"8","exp":1800003600}`), ".")[1] + "." + parts[2],
+		"another secret":                  sign(sha256.New, older, hs256, good),
+		"alg none":                        strings.Join([]string{base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)), parts[1], ""}, "."),
+		"alg HS512 with our secret":       sign(sha512.New, secret, `{"alg":"HS512","typ":"JWT"}`, good),
+		"alg HS384 over an HS256":         header(`{"alg":"HS384","typ":"JWT"}`),
+		"no alg":                          header(`{"typ":"JWT"}`),
+		"base64 with trailing bits":       valid[:len(valid)-1] + trailing(valid[len(valid)-1]),
+		"base64 with padding":             valid + "=",
+		"an unknown crit":                 header(`{"alg":"HS256","crit":["b64"],"b64":false}`),
+		"an empty crit":                   header(`{"alg":"HS256","crit":[]}`),
+		"another typ":                     header(`{"alg":"HS256","typ":"at+jwt"}`),
+		"a typ that is no string":         header(`{"alg":"HS256","typ":1}`),
+		"expired":                         claims(`{"sub":"7","exp":1799999999}`),
+		"expires now":                     claims(`{"sub":"7","exp":1800000000}`),
+		"no exp":                          claims(`{"sub":"7"}`),
+		"an exp of null":                  claims(`{"sub":"7","exp":null}`),
+		"an exp in quotes":                claims(`{"sub":"7","exp":"1800003600"}`),
+		"an exp of more than a day":       claims(`{"sub":"7","exp":1800086500}`),
+		"an exp beyond all years":         claims(`{"sub":"7","exp":1e18}`),
+		"an exp beyond all numbers":       claims(`{"sub":"7","exp":1e300}`),
+		"not yet valid":                   claims(`{"sub":"7","exp":1800003600,"nbf":1800000100}`),
+		"from the future":                 claims(`{"sub":"7","exp":1800003600,"iat":1800000010}`),
+		"no sub":                          claims(`{"exp":1800003600}`),
+		"an empty sub":                    claims(`{"sub":"","exp":1800003600}`),
+		"a sub that is a number":          claims(`{"sub":7,"exp":1800003600}`),
+		"a sub that is no id":             claims(`{"sub":"07","exp":1800003600}`),
+		"a sub of zero":                   claims(`{"sub":"0","exp":1800003600}`),
+		"a sub beyond int64":              claims(`{"sub":"9223372036854775808","exp":1800003600}`),
+		"a claim given twice":             claims(`{"sub":"8","exp":1800003600,"sub":"7"}`),
+		"a claim given twice, disguised":  claims(`{"sub":"8","exp":1800003600,"s\u0075b":"7"}`),
+		"a claim in another case":         claims(`{"SUB":"7","exp":1800003600}`),
+		"a claim in another case as well": claims(`{"sub":"7","exp":1800003600,"Exp":1800003601}`),
+		"claims that are no object":       claims(`["sub"]`),
+		"claims of null":                  claims(`null`),
+		"claims that are no JSON":         claims(`sub=7`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			id, err := tokens.Verify(token)
+			require.Error(t, err)
+			require.Zero(t, id)
+		})
+	}
+}
+
+// trailing returns a base64 character that decodes to the same bits at the end of 32 bytes but for the two
+// that belong to none of them.
+func trailing(last byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(alphabet[strings.IndexByte(alphabet, last)|1])
+}
+
+func TestALongerTTLIsNotCutToADay(t *testing.T) {
+	tokens := newTokens(t, auth.Config{TTL: 48 * time.Hour})
+	token, err := tokens.Issue(7)
+	require.NoError(t, err)
+	_, err = tokens.Verify(token)
+	require.NoError(t, err)
+}
+
+func TestASecretIsReplacedWithoutLoggingAnybodyOut(t *testing.T) {
+	token, err := newTokens(t, auth.Config{Secret: older}).Issue(7)
+	require.NoError(t, err)
+	rotated := newTokens(t, auth.Config{Previous: older})
+	id, err := rotated.Verify(token)
+	require.NoError(t, err)
+	require.EqualValues(t, 7, id)
+
+	fresh, err := rotated.Issue(7)
+	require.NoError(t, err)
+	_, err = newTokens(t, auth.Config{Secret: older}).Verify(fresh)
+	require.Error(t, err, "the previous secret still signs")
+	_, err = newTokens(t, auth.Config{}).Verify(fresh)
+	require.NoError(t, err)
+}
+
+func TestNewTokensRefuses(t *testing.T) {
+	for name, cfg := range map[string]auth.Config{
+		"no secret":               {TTL: time.Hour},
+		"a short secret":          {Secret: secret[:31], TTL: time.Hour},
+		"the tutorial's secret":   {Secret: []byte("jwt-secret-string"), TTL: time.Hour},
+		"a short previous secret": {Secret: secret, Previous: []byte("short"), TTL: time.Hour},
+		"no life":                 {Secret: secret},
+		"less than a second":      {Secret: secret, TTL: time.Second / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := auth.NewTokens(cfg)
+			require.Error(t, err)
+		})
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	tokens := newTokens(b, auth.Config{})
+	token, err := tokens.Issue(7)
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tokens.Verify(token); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkIssue(b *testing.B) {
+	tokens := newTokens(b, auth.Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tokens.Issue(7); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func ExampleTokens() {
+	tokens, _ := auth.NewTokens(auth.Config{Secret: []byte("at least 32 bytes of randomness…"), TTL: time.Hour})
+	token, _ := tokens.Issue(42)
+	userID, err := tokens.Verify(token)
+	fmt.Println(userID, err)
+	// Output: 42 <nil>
+}

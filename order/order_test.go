@@ -1,0 +1,40 @@
+package order
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProduct(t *testing.T) {
+	for typed, want := range map[string]string{
+		"product1": "product1", "  product1\t\n": "product1", "一部手机": "一部手机", "a  b": "a  b", "😀": "😀",
+		"\u3000full width space\u00a0": "full width space", "<b>&amp;</b>": "<b>&amp;</b>", "'; DROP TABLE orders; --": "'; DROP TABLE orders; --",
+		strings.Repeat("品", 200): strings.Repeat("品", 200), " " + strings.Repeat("a", 200) + " ": strings.Repeat("a", 200),
+		"": "", "  ": "", "\u3000": "", "a\nb": "", "a\tb": "", "a\x7fb": "", "a\u0085b": "", "a\x1b[31m": "",
+		strings.Repeat("品", 201): "",
+	} {
+		var product Product
+		err := product.UnmarshalText([]byte(typed))
+		require.Equal(t, want, string(product), "%q", typed)
+		if want == "" {
+			require.ErrorIs(t, err, textProduct, "%q", typed)
+		} else {
+			require.NoError(t, err, "%q", typed)
+		}
+	}
+}
+
+func TestAnOrderIsWrittenAsTheTutorialHasIt(t *testing.T) {
+	order := Order{
+		ID: 1, UserID: 1<<63 - 1, Product: "product1", Price: 10000, Status: Created,
+		CreatedAt: Time{time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))},
+	}
+	written, err := json.Marshal(order)
+	require.NoError(t, err)
+	require.Equal(t, `{"id":"1","userid":"9223372036854775807","product":"product1","price":100.0,`+
+		`"status":"created","created_at":"2026-01-02T02:04:05.600Z"}`, string(written))
+}
