@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"userorder/auth"
 	"userorder/database"
 )
 
@@ -53,35 +51,20 @@ func loadConfig(getenv func(string) string) (Config, error) {
 func (c *Config) serves(module string) bool { return slices.Contains(c.Modules, module) }
 
 func (c *Config) loadDatabases(s *settings) {
-	shared := cmp.Or(s.secret("DATABASE_URL"), "sqlite:data/app.db")
-	url := func(module, name string) string {
-		if !c.serves(module) {
-			return ""
-		}
-		own := s.secret(name)
-		if own == "" {
-			own, name = shared, "DATABASE_URL"
-		}
-		if err := database.CheckURL(own); err != nil {
-			s.fault(name, "%w", err)
-		}
-		return own
+	shared := s.database("DATABASE_URL", "sqlite:data/app.db")
+	users := s.database("USER_DATABASE_URL", shared)
+	orders := s.database("ORDER_DATABASE_URL", shared)
+	if c.serves("user") {
+		c.UserDatabaseURL = users
 	}
-	c.UserDatabaseURL = url("user", "USER_DATABASE_URL")
-	c.OrderDatabaseURL = url("order", "ORDER_DATABASE_URL")
+	if c.serves("order") {
+		c.OrderDatabaseURL = orders
+	}
 }
 
 func (c *Config) loadSecrets(s *settings) {
-	c.Secret = []byte(s.secret("JWT_SECRET"))
-	c.PreviousSecret = []byte(s.secret("JWT_SECRET_PREVIOUS"))
-	for name, secret := range map[string][]byte{"JWT_SECRET": c.Secret, "JWT_SECRET_PREVIOUS": c.PreviousSecret} {
-		if len(secret) == 0 {
-			continue
-		}
-		if err := auth.CheckSecret(secret); err != nil {
-			s.fault(name, "%w", err)
-		}
-	}
+	c.Secret = s.key("JWT_SECRET")
+	c.PreviousSecret = s.key("JWT_SECRET_PREVIOUS")
 	if len(c.Secret) == 0 && c.secretPath() == "" {
 		s.fault("JWT_SECRET", "must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32")
 	}

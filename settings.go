@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"userorder/auth"
+	"userorder/database"
 )
 
 // settings reads the environment. A setting that is empty counts as unset. Every fault is kept as one
@@ -61,6 +64,31 @@ func (s *settings) secret(name string) string {
 		s.fault(name+"_FILE", "names a file that is empty: %s", path)
 	}
 	return value
+}
+
+// database returns the URL of a database.
+func (s *settings) database(name, fallback string) string {
+	url := s.secret(name) // it may hold a password
+	if url == "" {
+		return fallback
+	}
+	if err := database.CheckURL(url); err != nil {
+		s.fault(name, "%w", err)
+		return fallback
+	}
+	return url
+}
+
+// key returns a secret that signs tokens, or nothing.
+func (s *settings) key(name string) []byte {
+	secret := []byte(s.secret(name))
+	if len(secret) == 0 {
+		return nil
+	}
+	if err := auth.CheckSecret(secret); err != nil {
+		s.fault(name, "%w", err)
+	}
+	return secret
 }
 
 // integer returns a whole number from least to most.

@@ -33,12 +33,9 @@ func TestPrice(t *testing.T) {
 		"-1", "-0.01", "0.001", "1e-3", "1.00000000000000000001", "99.999", "0.019999999999999999",
 		"10000000000", "9999999999.991", "1e10", "1e400", "1e-400", "1e999999999999999999999", "1e-999999999999999999999",
 		"9223372036854775807", "92233720368547758.08", "18446744073709551616", "1" + strings.Repeat("0", 60000),
-		`"100"`, `""`, "true", "null ", "{}", "[1]",
+		`"100"`, `""`, "true", "{}", "[1]",
 	} {
-		price := Price(-1)
-		if strings.TrimSpace(literal) == "null" {
-			continue // a null never comes here: Bind refuses it
-		}
+		var price Price
 		require.ErrorIs(t, json.Unmarshal([]byte(literal), &price), textPrice, literal)
 	}
 }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mayImport is the whole architecture: which package of ours may import which, tests aside. A request goes
+// down the floors and never up; user and order are strangers.
+var mayImport = map[string][]string{
+	".":                     {"auth", "database", "httpapi", "order", "user"},
+	"user":                  {"auth", "database", "httpapi"},
+	"order":                 {"auth", "database", "httpapi"},
+	"auth":                  {"httpapi"},
+	"httpapi":               {},
+	"database":              {},
+	"database/databasetest": {"database"},
+}
+
+// onlyIn is which libraries belong to one floor.
+var onlyIn = map[string]string{
+	"github.com/golang-jwt":     "auth",
+	"github.com/jackc/pgx":      "database",
+	"modernc.org/sqlite":        "database",
+	"github.com/pressly/goose":  "database",
+	"golang.org/x/text/secure":  "user",
+	"golang.org/x/crypto":       "user",
+	"github.com/go-playground/": "user",
+}
+
+// imports returns what the files of each package import. Tests may import databasetest besides, but
+// nothing that their package may not.
+func imports(t *testing.T, visit func(pkg, file, imported string)) {
+	require.NoError(t, filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && file != "." {
+			return fs.SkipDir
+		}
+		if filepath.Ext(file) != ".go" {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			visit(path.Dir(filepath.ToSlash(file)), file, imported)
+		}
+		return nil
+	}))
+}
+
+func TestImportsGoDownTheFloorsOnly(t *testing.T) {
+	seen := 0
+	imports(t, func(pkg, file, imported string) {
+		allowed, known := mayImport[pkg]
+		require.True(t, known, "%s is in a package that the architecture does not have", file)
+		imported, ours := strings.CutPrefix(imported, "userorder/")
+		if !ours || strings.HasSuffix(file, "_test.go") && (imported == "database/databasetest" || imported == pkg) {
+			return
+		}
+		seen++
+		require.True(t, slices.Contains(allowed, imported), "%s imports %s", file, imported)
+	})
+	require.Greater(t, seen, 20, "it has hardly looked at anything")
+}
+
+func TestEachLibraryBelongsToOneFloor(t *testing.T) {
+	imports(t, func(pkg, file, imported string) {
+		for library, floor := range onlyIn {
+			if strings.HasPrefix(imported, library) && !strings.HasSuffix(file, "_test.go") {
+				require.True(t, strings.HasPrefix(pkg, floor), "%s imports %s", file, imported)
+			}
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEverySettingHasADefault(t *testing.T) {
+	cfg, err := loadConfig(environment(nil))
+	require.NoError(t, err)
+	require.Equal(t, "0.0.0.0:5000", cfg.Address)
+	require.Equal(t, []string{"user", "order"}, cfg.Modules)
+	require.Equal(t, "sqlite:data/app.db", cfg.UserDatabaseURL)
+	require.Equal(t, "sqlite:data/app.db", cfg.OrderDatabaseURL)
+	require.Equal(t, filepath.Join("data", "jwt_secret"), cfg.secretPath())
+	require.Equal(t, time.Hour, cfg.TokenTTL)
+	require.GreaterOrEqual(t, cfg.HashConcurrency, 1)
+	require.Empty(t, cfg.TrustedProxies)
+	require.False(t, cfg.LogJSON)
+}
+
+func TestASettingThatIsEmptyCountsAsUnset(t *testing.T) {
+	cfg, err := loadConfig(environment(map[string]string{"PORT": "", "TOKEN_TTL": " ", "JWT_SECRET": "", "MODULES": ""}))
+	require.NoError(t, err)
+	require.Equal(t, "0.0.0.0:5000", cfg.Address)
+}
+
+func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
+	good := strings.Repeat("s", 32)
+	for _, test := range []struct {
+		settings map[string]string
+		want     string
+	}{
+		{map[string]string{"PORT": "65536"}, `PORT is "65536" but must be a whole number from 0 to 65535.`},
+		{map[string]string{"PORT": "-1"}, `PORT is "-1" but must be a whole number from 0 to 65535.`},
+		{map[string]string{"MODULES": "user,users"}, `MODULES has "users" but knows only: user, order.`},
+		{map[string]string{"TOKEN_TTL": "0"}, `TOKEN_TTL is "0" but must be a time of at least 1s, like 90s, 15m or 1h.`},
+		{map[string]string{"HASH_CONCURRENCY": "0"}, `HASH_CONCURRENCY is "0" but must be a whole number from 1 to 1024.`},
+		{map[string]string{"LOG_LEVEL": "loud"}, `LOG_LEVEL is "loud" but must be one of: info, debug, warn, error.`},
+		{map[string]string{"LOG_FORMAT": "xml"}, `LOG_FORMAT is "xml" but must be one of: text, json.`},
+		{map[string]string{"RATE_LIMIT": "maybe"}, `RATE_LIMIT is "maybe" but must be one of: on, off.`},
+		{map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, nginx"},
+			`TRUSTED_PROXIES has "nginx" but takes networks like 10.0.0.0/8 or fd00::/8.`},
+		{map[string]string{"DATABASE_URL": "mysql://me:hunter2@host/db"}, `DATABASE_URL must be sqlite:PATH or postgres://….`},
+		{map[string]string{"ORDER_DATABASE_URL": "orders.db"}, `ORDER_DATABASE_URL must be sqlite:PATH or postgres://….`},
+		{map[string]string{"JWT_SECRET": "hunter2"}, `JWT_SECRET has 7 bytes and needs at least 32.`},
+		{map[string]string{"JWT_SECRET": good, "JWT_SECRET_PREVIOUS": "hunter2"},
+			`JWT_SECRET_PREVIOUS has 7 bytes and needs at least 32.`},
+		{map[string]string{"DATABASE_URL": "postgres://me:hunter2@host/db"},
+			`JWT_SECRET must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32.`},
+		{map[string]string{"ORDER_DATABASE_URL": "postgres://me:hunter2@host/db"},
+			`JWT_SECRET must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32.`},
+		{map[string]string{"JWT_SECRET": good, "JWT_SECRET_FILE": "/etc/secret"},
+			`JWT_SECRET and JWT_SECRET_FILE are both set: one of them is enough.`},
+	} {
+		_, err := loadConfig(environment(test.settings))
+		require.ErrorIs(t, err, errSettings)
+		require.Equal(t, "wrong settings:\n"+test.want, err.Error())
+	}
+}
+
+func TestASecretMayStandInAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	secret := strings.Repeat("s", 32)
+	require.NoError(t, os.WriteFile(path, []byte(secret+"\n"), 0o600))
+	cfg, err := loadConfig(environment(map[string]string{"JWT_SECRET_FILE": path}))
+	require.NoError(t, err)
+	require.Equal(t, secret, string(cfg.Secret), "the newline belongs to it")
+
+	url := "postgres://me:hunter2@host/db"
+	require.NoError(t, os.WriteFile(path, []byte(url+"\n"), 0o600))
+	cfg, err = loadConfig(environment(map[string]string{"DATABASE_URL_FILE": path, "JWT_SECRET": secret}))
+	require.NoError(t, err)
+	require.Equal(t, url, cfg.UserDatabaseURL)
+
+	for name, content := range map[string]string{"empty": "\n", "short": "short"} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		_, err = loadConfig(environment(map[string]string{"JWT_SECRET_FILE": path}))
+		require.ErrorIs(t, err, errSettings, name)
+	}
+	_, err = loadConfig(environment(map[string]string{"JWT_SECRET_FILE": path + ".missing"}))
+	require.ErrorContains(t, err, "JWT_SECRET_FILE names a file that cannot be read: ")
+}
+
+func TestAModuleThatIsNotServedHasNoDatabase(t *testing.T) {
+	cfg, err := loadConfig(environment(map[string]string{"MODULES": "order", "USER_DATABASE_URL": "postgres://host/db"}))
+	require.NoError(t, err)
+	require.Empty(t, cfg.UserDatabaseURL)
+	require.Equal(t, "sqlite:data/app.db", cfg.OrderDatabaseURL)
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/database/databasetest"
+)
+
+// environment returns a getenv that knows these settings only.
+func environment(settings map[string]string) func(string) string {
+	return func(name string) string { return settings[name] }
+}
+
+// service returns the whole service on the database at url.
+func service(t *testing.T, url string, settings ...string) http.Handler {
+	env := map[string]string{"DATABASE_URL": url, "JWT_SECRET": strings.Repeat("s", 32)}
+	for i := 0; i < len(settings); i += 2 {
+		env[settings[i]] = settings[i+1]
+	}
+	cfg, err := loadConfig(environment(env))
+	require.NoError(t, err)
+	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	return api.engine
+}
+
+// request makes a request from "POST /path", with a token and a JSON body where there are any.
+func request(line, token, body string) *http.Request {
+	method, path, _ := strings.Cut(line, " ")
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r
+}
+
+func answer(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+const (
+	testUser  = `{"username":"test","password":"test123","email":"test@test.com"}`
+	otherUser = `{"username":"other","password":"other123","email":"other@test.com"}`
+	gone      = `{"code":1,"msg":"订单不存在","data":{}}`
+	anOrder   = `{"id":"1","userid":"1","product":"product1","price":100.0,"status":"created","created_at":"TIME"}`
+)
+
+// tutorial is a client of the tutorial at work. Each step builds on those before it; a user's token comes
+// from that user's last login.
+var tutorial = []struct {
+	request, as, body string
+	status            int
+	answer            string
+}{
+	{"POST /user/register", "", testUser, 200, `{"code":0,"msg":"注册成功","data":{"userid":"1"}}`},
+	{"POST /user/register", "", otherUser, 200, `{"code":0,"msg":"注册成功","data":{"userid":"2"}}`},
+	{"POST /user/register", "", testUser, 200, `{"code":1,"msg":"用户名已存在","data":{}}`},
+	{"POST /user/login", "test", `{"username":"test","password":"wrong-one"}`, 200, `{"code":1,"msg":"用户名或密码错误","data":{}}`},
+	{"POST /user/login", "test", `{"username":"nobody","password":"test123"}`, 200, `{"code":1,"msg":"用户名或密码错误","data":{}}`},
+	{"POST /user/login", "test", `{"username":"test","password":"test123"}`, 200,
+		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"1","expires_in":3600}}`},
+	{"GET /user/info", "test", "", 200,
+		`{"code":0,"msg":"查询成功","data":{"userid":"1","username":"test","email":"test@test.com"}}`},
+	{"GET /user/info", "", "", 401, `{"code":401,"msg":"请先登录","data":{}}`},
+
+	{"POST /order/create", "test", `{"userid":"1","product":"product1","price":100.0}`, 200,
+		`{"code":0,"msg":"创建成功","data":` + anOrder + `}`},
+	{"GET /order/query/1", "test", "", 200, `{"code":0,"msg":"查询成功","data":` + anOrder + `}`},
+	{"GET /order/query/2", "test", "", 200, gone},
+	{"GET /order/query/9223372036854775807", "test", "", 200, gone},
+	{"GET /order/query/1", "", "", 401, `{"code":401,"msg":"请先登录","data":{}}`},
+
+	// The tutorial shows the id as a string and compares it as a number; both are good, and so is none.
+	{"POST /order/create", "test", `{"userid":1,"product":"product2","price":19.99}`, 200,
+		`{"code":0,"msg":"创建成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
+	{"POST /order/create", "test", `{"product":" 手机 ","price":1e2}`, 200,
+		`{"code":0,"msg":"创建成功","data":{"id":"3","userid":"1","product":"手机","price":100.0,"status":"created","created_at":"TIME"}}`},
+
+	{"POST /user/login", "other", `{"username":"OTHER","password":"other123"}`, 200,
+		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"2","expires_in":3600}}`},
+	{"GET /order/query/1", "other", "", 403, `{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
+	{"DELETE /order/cancel/1", "other", "", 403, `{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
+	{"POST /order/create", "other", `{"userid":"1","product":"product1","price":100.0}`, 403,
+		`{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
+
+	{"DELETE /order/cancel/1", "test", "", 200, `{"code":0,"msg":"取消成功","data":{}}`},
+	{"DELETE /order/cancel/1", "test", "", 200, gone},
+	{"GET /order/query/1", "test", "", 200, gone},
+	{"GET /order/query/1", "other", "", 200, gone},
+	{"DELETE /order/cancel/1", "other", "", 200, gone},
+	{"GET /order/query/2", "test", "", 200,
+		`{"code":0,"msg":"查询成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
+
+	{"GET /healthz", "", "", 200, `{"code":0,"msg":"运行中","data":{}}`},
+	{"GET /readyz", "", "", 200, `{"code":0,"msg":"就绪","data":{}}`},
+}
+
+var varying = []struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`), `"created_at":"TIME"`},
+	{regexp.MustCompile(`"token":"[\w-]+\.[\w-]+\.[\w-]+"`), `"token":"TOKEN"`},
+}
+
+func TestAClientOfTheTutorialWorksUnchanged(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		handler := service(t, url)
+		tokens := map[string]string{}
+		for i, step := range tutorial {
+			name := fmt.Sprintf("step %d: %s as %q", i+1, step.request, step.as)
+			w := answer(handler, request(step.request, tokens[step.as], step.body))
+			require.Equal(t, step.status, w.Code, name)
+			require.Equal(t, "application/json; charset=utf-8", w.Header().Get("Content-Type"), name)
+			if found := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(w.Body.String()); found != nil {
+				tokens[step.as] = found[1]
+			}
+			got := w.Body.String()
+			for _, v := range varying {
+				got = v.pattern.ReplaceAllString(got, v.name)
+			}
+			require.Equal(t, step.answer+"\n", got, name)
+		}
+	})
+}
+
+// member makes a user and returns a token of that user.
+func member(t *testing.T, handler http.Handler, body string) string {
+	t.Helper()
+	require.Equal(t, 200, answer(handler, request("POST /user/register", "", body)).Code)
+	var login struct{ Data struct{ Token string } }
+	require.NoError(t, json.Unmarshal(answer(handler, request("POST /user/login", "", body)).Body.Bytes(), &login))
+	require.NotEmpty(t, login.Data.Token)
+	return login.Data.Token
+}
+
+func TestWhichOfSeveralFaultsIsAnswered(t *testing.T) {
+	t.Parallel()
+	handler := service(t, databasetest.SQLite(t))
+	token := member(t, handler, testUser)
+	large := `{"userid":"2","product":"` + strings.Repeat("x", 70<<10)
+	for _, test := range []struct {
+		name, request, token, mediaType, body string
+		status                                int
+	}{
+		{"an unknown route before anything", "POST /order/nothing", "", "text/plain", large, 404},
+		{"a wrong method before anything", "PUT /order/create", "", "text/plain", large, 405},
+		{"a wrong method without an id", "POST /order/query", "", "text/plain", large, 405},
+		{"no token before the media type", "POST /order/create", "", "text/plain", large, 401},
+		{"no token before the id", "GET /order/query/x", "", "", "", 401},
+		{"the media type before the size", "POST /order/create", token, "text/plain", large, 415},
+		{"the size before the content", "POST /order/create", token, "application/json", large, 413},
+		{"the content before the owner", "POST /order/create", token, "application/json", `{"userid":"2","product":"p"}`, 400},
+		{"the owner last", "POST /order/create", token, "application/json", `{"userid":"2","product":"p","price":1}`, 403},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := request(test.request, test.token, test.body)
+			r.Header.Set("Content-Type", test.mediaType)
+			w := answer(handler, r)
+			require.Equal(t, test.status, w.Code, w.Body)
+			require.Contains(t, w.Body.String(), fmt.Sprintf(`{"code":%d,`, test.status))
+		})
+	}
+}
+
+func TestAnIDThatIsNone(t *testing.T) {
+	t.Parallel()
+	handler := service(t, databasetest.SQLite(t))
+	token := member(t, handler, testUser)
+	for _, id := range []string{
+		"", "/", "/0", "/-1", "/+1", "/01", "/1.0", "/1e0", "/x", "/0x1", "/9223372036854775808", "/99999999999999999999999",
+		"/%20", "/1%20", "/%00", "/%0d%0a", "/%ff", "/..", "/%D9%A1", "/1'--",
+	} {
+		for _, route := range []string{"GET /order/query", "DELETE /order/cancel"} {
+			w := answer(handler, request(route+id, token, ""))
+			require.Equal(t, 400, w.Code, route+id)
+			require.JSONEq(t, `{"code":400,"msg":"订单编号须为正整数","data":{}}`, w.Body.String(), route+id)
+		}
+	}
+}
+
+func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
+	t.Parallel()
+	cfg, err := loadConfig(environment(map[string]string{
+		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
+	}))
+	require.NoError(t, err)
+	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	public := map[string]bool{
+		"POST /user/register": true, "POST /user/login": true,
+		"GET /healthz": true, "HEAD /healthz": true, "GET /readyz": true, "HEAD /readyz": true,
+	}
+	guarded := 0
+	for _, route := range api.engine.Routes() {
+		line := route.Method + " " + strings.Replace(route.Path, ":orderid", "1", 1)
+		if w := answer(api.engine, request(line, "", "")); !public[line] {
+			guarded++
+			require.Equal(t, 401, w.Code, line)
+		}
+	}
+	require.Equal(t, 8, guarded)
+}
+
+func TestAModuleThatIsNotServedIsNotThere(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		users := service(t, url, "MODULES", "user")
+		token := member(t, users, testUser)
+		require.Equal(t, 404, answer(users, request("GET /order/query/1", token, "")).Code)
+		require.Equal(t, 200, answer(users, request("GET /user/info", token, "")).Code)
+	})
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		token := member(t, service(t, databasetest.SQLite(t)), testUser)
+		orders := service(t, url, "MODULES", "order") // the same secret and nothing else
+		require.Equal(t, 404, answer(orders, request("POST /user/login", "", testUser)).Code)
+		w := answer(orders, request("POST /order/create", token, `{"product":"p","price":1}`))
+		require.Contains(t, w.Body.String(), `"code":0`)
+	})
+}
+
+func TestEachModuleCanHaveADatabaseOfItsOwn(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		handler := service(t, "sqlite:/nowhere/app.db", "USER_DATABASE_URL", url, "ORDER_DATABASE_URL", databasetest.SQLite(t))
+		token := member(t, handler, testUser)
+		w := answer(handler, request("POST /order/create", token, `{"product":"p","price":1}`))
+		require.Contains(t, w.Body.String(), `"code":0`)
+		require.Equal(t, 200, answer(handler, request("GET /readyz", "", "")).Code)
+	})
+}
