@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -232,6 +234,27 @@ func TestAModuleThatIsNotServedIsNotThere(t *testing.T) {
 		w := answer(orders, request("POST /order/create", token, `{"product":"p","price":1}`))
 		require.Contains(t, w.Body.String(), `"code":0`)
 	})
+}
+
+func TestTenReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
+	t.Parallel()
+	cfg, err := loadConfig(environment(map[string]string{
+		"DATABASE_URL": databasetest.Postgres(t), "JWT_SECRET": strings.Repeat("s", 32),
+	}))
+	require.NoError(t, err)
+	failures := make([]error, 10)
+	var group sync.WaitGroup
+	for i := range failures {
+		group.Go(func() {
+			api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+			if err == nil {
+				err = errors.Join(api.ping(t.Context()), api.Close())
+			}
+			failures[i] = err
+		})
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(failures...))
 }
 
 func TestEachModuleCanHaveADatabaseOfItsOwn(t *testing.T) {

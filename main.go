@@ -49,11 +49,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	log := newLogger(cfg, stdout)
 	api, err := newAPI(ctx, cfg, log)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // stopped while it was starting
+	case err != nil:
 		return err
 	}
 	defer func() { err = errors.Join(err, api.Close()) }()
-	listener, err := net.Listen("tcp", cfg.Address)
+	var network net.ListenConfig
+	listener, err := network.Listen(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return err
 	}

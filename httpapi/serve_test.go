@@ -56,8 +56,8 @@ func TestServeFinishesRequestsInFlightBeforeItStops(t *testing.T) {
 		return err != nil
 	}, 5*time.Second, 10*time.Millisecond, "it still takes new connections")
 	select {
-	case <-ended:
-		t.Fatal("it has stopped with a request in flight")
+	case err := <-ended:
+		t.Fatalf("it has stopped with a request in flight: %v", err)
 	default:
 	}
 

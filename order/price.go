@@ -3,6 +3,7 @@ package order
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"userorder/httpapi"
 )
@@ -10,8 +11,8 @@ import (
 // Price is an amount of money in hundredths. It is never a float: 0.1 + 0.2 must be 0.3.
 type Price int64
 
-// maxPrice is 9999999999.99.
-const maxPrice Price = 999_999_999_999
+// maxDigits is how many digits the highest price has, 9999999999.99.
+const maxDigits = 12
 
 var textPrice = httpapi.Text{
 	ZH: "须为 0 到 9999999999.99 的数字，最多两位小数",
@@ -34,11 +35,10 @@ func (p *Price) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	// The value is digits × 10^exponent hundredths, and digits neither begins nor ends with a zero.
-	const maxDigits = 12
 	if negative || exponent < 0 || len(digits)+exponent > maxDigits {
 		return textPrice
 	}
-	price, err := strconv.ParseInt(string(digits)+"000000000000"[:exponent], 10, 64)
+	price, err := strconv.ParseInt(string(digits)+strings.Repeat("0", exponent), 10, 64)
 	if err != nil {
 		return textPrice
 	}

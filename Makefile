@@ -1,0 +1,38 @@
+# Everything here needs Go alone, but for race and check, which need a C compiler as well.
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race lint fmt bench check
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## serve on port 5000
+	go run .
+
+build: ## build a static binary, ./userorder
+	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w' -o userorder .
+
+test: ## run all tests, on SQLite and, if this machine has it, on PostgreSQL
+	go test ./...
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || test -n "$$TEST_DATABASE_URL" || \
+		echo 'PostgreSQL was not found, so its tests were skipped: install it, or set TEST_DATABASE_URL.'
+
+race: ## run all tests under the race detector
+	CGO_ENABLED=1 go test -race ./...
+
+lint: ## look for mistakes and bad style
+	go run $(GOLANGCI) run
+
+fmt: ## format the code
+	go run $(GOLANGCI) fmt
+
+bench: ## run the benchmarks beside the code
+	go test -run '^$$' -bench . -benchmem ./...
+
+check: ## all that a change must pass
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+	go mod tidy -diff
+	$(MAKE) lint race

@@ -1,0 +1,138 @@
+package database_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/database"
+	"userorder/database/databasetest"
+)
+
+// serializable opens a fresh PostgreSQL schema with one note, as a database that serializes strictly.
+func serializable(t *testing.T) *database.DB {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t)+"&default_transaction_isolation=serializable")
+	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
+	require.NoError(t, insertNote(t.Context(), db, 1, "a"))
+	return db
+}
+
+func rename(body string) func(*database.Tx) error {
+	return func(tx *database.Tx) error {
+		_, err := tx.Exec("UPDATE notes SET body = $1 WHERE id = 1", body)
+		return err
+	}
+}
+
+func TestATransactionThatLosesToAnotherIsRunAgain(t *testing.T) {
+	db := serializable(t)
+	attempts := 0
+	require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
+		attempts++
+		var body string
+		if err := tx.QueryRow("SELECT body FROM notes WHERE id = 1").Scan(&body); err != nil {
+			return err
+		}
+		if attempts == 1 {
+			if err := db.Write(t.Context(), rename("b")); err != nil { // the other one, which wins
+				return err
+			}
+		}
+		return rename(body + "!")(tx)
+	}))
+	require.Equal(t, 2, attempts)
+	var body string
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT body FROM notes WHERE id = 1").Scan(&body))
+	require.Equal(t, "b!", body)
+}
+
+func TestATransactionThatAlwaysLosesGivesUp(t *testing.T) {
+	db := serializable(t)
+	attempts := 0
+	err := db.Write(t.Context(), func(tx *database.Tx) error {
+		attempts++
+		var body string
+		if err := tx.QueryRow("SELECT body FROM notes WHERE id = 1").Scan(&body); err != nil {
+			return err
+		}
+		if err := db.Write(t.Context(), rename(body+"b")); err != nil {
+			return err
+		}
+		return rename("mine")(tx)
+	})
+	require.ErrorIs(t, err, database.ErrUnavailable)
+	require.NotErrorIs(t, err, database.ErrOutcomeUnknown)
+	require.Equal(t, 4, attempts, "once, and three times again")
+}
+
+func TestTwoTransactionsThatWaitForEachOtherBothSucceed(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t))
+	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
+	require.NoError(t, insertNote(t.Context(), db, 1, "a"))
+	require.NoError(t, insertNote(t.Context(), db, 2, "b"))
+	// Each locks its first note, waits until the other has done so, and wants the other's.
+	locked := make(chan struct{}, 2)
+	met := make(chan struct{})
+	go func() { <-locked; <-locked; close(met) }()
+	touch := func(first, second int64) error {
+		return db.Write(t.Context(), func(tx *database.Tx) error {
+			const query = "UPDATE notes SET body = body || '.' WHERE id = $1"
+			if _, err := tx.Exec(query, first); err != nil {
+				return err
+			}
+			select {
+			case locked <- struct{}{}:
+			default: // run again
+			}
+			<-met
+			_, err := tx.Exec(query, second)
+			return err
+		})
+	}
+	other := make(chan error)
+	go func() { other <- touch(2, 1) }()
+	require.NoError(t, touch(1, 2))
+	require.NoError(t, <-other)
+	var body string
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT body FROM notes WHERE id = 1").Scan(&body))
+	require.Equal(t, "a..", body)
+}
+
+func TestNothingElseIsRunAgain(t *testing.T) {
+	db := serializable(t)
+	attempts := 0
+	err := db.Write(t.Context(), func(tx *database.Tx) error {
+		attempts++
+		_, err := tx.Exec("INSERT INTO notes (id, body) VALUES (1, 'again')")
+		return err
+	})
+	require.True(t, database.IsUniqueViolation(err))
+	require.Equal(t, 1, attempts)
+}
+
+func TestAConnectionThatIsLostDuringCommitLeavesTheOutcomeUnknown(t *testing.T) {
+	db := serializable(t)
+	for _, statement := range []string{
+		`CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`,
+		`CREATE CONSTRAINT TRIGGER hang_up AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW EXECUTE FUNCTION hang_up()`,
+	} {
+		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
+			_, err := tx.Exec(statement)
+			return err
+		}))
+	}
+	attempts := 0
+	err := db.Write(t.Context(), func(tx *database.Tx) error {
+		attempts++
+		_, err := tx.Exec("INSERT INTO notes (id, body) VALUES (2, 'b')")
+		return err
+	})
+	require.ErrorIs(t, err, database.ErrOutcomeUnknown)
+	require.NotErrorIs(t, err, database.ErrUnavailable)
+	require.Equal(t, 1, attempts)
+	require.NoError(t, db.Ping(t.Context()), "the pool still has the dead connection")
+}
