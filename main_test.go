@@ -96,12 +96,13 @@ func TestASecretIsMadeBesideTheDatabaseAndKept(t *testing.T) {
 	require.Equal(t, 200, answer(fromFile, request("GET /order/query/1", token, "")).Code)
 }
 
-// build compiles the program once.
+// build compiles the program once, into a folder that TestMain removes.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "userorder-build-")
 	if err != nil {
 		return "", err
 	}
+	builtIn = dir
 	binary := filepath.Join(dir, "userorder")
 	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
 	if err != nil {
@@ -110,10 +111,12 @@ var build = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
+var builtIn string
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if binary, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(binary))
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn)
 	}
 	os.Exit(code)
 }
