@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -46,8 +47,7 @@ func ready(check func(context.Context) error) func(*gin.Context) error {
 	notReady := newError(http.StatusServiceUnavailable, "未就绪", "not ready")
 	return func(c *gin.Context) error {
 		if err := check(c.Request.Context()); err != nil {
-			_ = c.Error(err)
-			return notReady
+			return fmt.Errorf("%w: %w", notReady, err) // the cause is for the log
 		}
 		return OK(c, Text{"就绪", "ready"}, Empty{})
 	}

@@ -90,11 +90,16 @@ func TestTheEngineAnswersInTheEnvelopeWhateverItIsAsked(t *testing.T) {
 }
 
 func TestReadinessFollowsTheCheckAndHealthDoesNot(t *testing.T) {
-	engine := newEngine(t, httpapi.Config{Ready: func(context.Context) error { return errors.New("no disk in /dev/sdb") }})
+	var log bytes.Buffer
+	engine := newEngine(t, httpapi.Config{
+		Log:   slog.New(slog.NewTextHandler(&log, nil)),
+		Ready: func(context.Context) error { return errors.New("no disk in /dev/sdb") },
+	})
 	got := serve(t, engine, httptest.NewRequest("GET", "/readyz", nil))
 	require.Equal(t, 503, got.ResponseRecorder.Code)
 	require.Equal(t, 503, got.Code)
 	require.NotContains(t, got.Body.String(), "disk")
+	require.Contains(t, log.String(), "no disk in /dev/sdb")
 	require.Equal(t, 200, serve(t, engine, httptest.NewRequest("GET", "/healthz", nil)).ResponseRecorder.Code)
 }
 
