@@ -177,6 +177,15 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
+func TestLanguageOnSeveralLines(t *testing.T) {
+	engine := newEngine(t, httpapi.Config{})
+	for _, lines := range [][]string{{"fr", "en"}, {"", "en"}, {"zh;q=0.1", "en"}} {
+		r := httptest.NewRequest("GET", "/nothing", nil)
+		r.Header["Accept-Language"] = lines
+		require.Equal(t, "no such route", serve(t, engine, r).Msg, "%q", lines)
+	}
+}
+
 func TestTheLogHasOneLineARequest(t *testing.T) {
 	var log bytes.Buffer
 	engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewJSONHandler(&log, nil))})

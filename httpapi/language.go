@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"golang.org/x/text/language"
 )
@@ -27,9 +28,10 @@ var (
 	}
 )
 
-// languageOf picks a language by Accept-Language (RFC 9110, section 12.5.4).
+// languageOf picks a language by Accept-Language (RFC 9110, section 12.5.4), which may stand on several
+// lines.
 func languageOf(r *http.Request) speech {
-	accepted := r.Header.Get("Accept-Language")
+	accepted := strings.Join(r.Header.Values("Accept-Language"), ",")
 	if accepted == "" {
 		return speeches[0]
 	}
