@@ -51,11 +51,11 @@ func (l *ledger) send(method, url, body string) (answer reply, ok bool) {
 }
 
 // write creates orders, and cancels one in five, until the service is gone.
-func (l *ledger) write(base string, client int) {
+func (l *ledger) write(t *testing.T, base string, client int) {
 	for n := 0; ; n++ {
 		product := fmt.Sprintf("product %d of client %d", n, client)
 		answer, ok := l.send("POST", base+"/order/create", fmt.Sprintf(`{"product":%q,"price":1.5}`, product))
-		if !ok {
+		if !ok || answer.Code != 0 {
 			return
 		}
 		id := answer.Data.ID
@@ -68,7 +68,11 @@ func (l *ledger) write(base string, client int) {
 		l.mu.Lock()
 		l.cancelled[id] = false
 		l.mu.Unlock()
-		if _, ok := l.send("DELETE", base+"/order/cancel/"+id, ""); !ok {
+		answer, ok = l.send("DELETE", base+"/order/cancel/"+id, "")
+		if ok && answer.Code != 0 {
+			t.Errorf("order %s was acknowledged and is gone: %s", id, answer.Msg)
+		}
+		if !ok {
 			return
 		}
 		l.mu.Lock()
@@ -116,7 +120,7 @@ func TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled(t *testing.T) {
 			before := len(l.product)
 			var group sync.WaitGroup
 			for client := range clients {
-				group.Go(func() { l.write(base, client) })
+				group.Go(func() { l.write(t, base, client) })
 			}
 			time.Sleep(200*time.Millisecond + rand.N(200*time.Millisecond))
 			require.NoError(t, p.Process.Kill())

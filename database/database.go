@@ -68,6 +68,9 @@ func opener(url string) (func(context.Context) (engine, error), error) {
 		}
 		return func(ctx context.Context) (engine, error) { return openSQLite(ctx, rest) }, nil
 	case "postgres", "postgresql":
+		if !strings.HasPrefix(rest, "//") { // pgx would read it as key=value pairs and go elsewhere
+			break
+		}
 		cfg, err := parsePostgres(url)
 		if err != nil {
 			return nil, err

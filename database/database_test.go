@@ -231,7 +231,7 @@ func TestOpen(t *testing.T) {
 	t.Run("refuses what is not a database URL and shows no password", func(t *testing.T) {
 		for _, url := range []string{
 			"", "data/app.db", "mysql://root:hunter2@localhost/db", "sqlite:", "sqlite::memory:", "sqlite://data/app.db",
-			"sqlite:app.db?mode=memory", "postgres://user:hunter2@host:port/db", "postgres://user:hunter2@[/db",
+			"sqlite:app.db?mode=memory", "postgres:/me:hunter2@h/db", "postgres://user:hunter2@host:port/db", "postgres://user:hunter2@[/db",
 		} {
 			err := database.CheckURL(url)
 			require.Error(t, err, url)

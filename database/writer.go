@@ -161,7 +161,8 @@ func (w *writer) runOne(c *call) error {
 		lost = w.exec("RELEASE call")
 	}
 	if lost != nil {
-		return fmt.Errorf("%w: the transaction was rolled back: %w", ErrUnavailable, errors.Join(c.err, lost))
+		// As text: to the others in the group the caller's error must not be what theirs is.
+		return fmt.Errorf("%w: the transaction was rolled back: %v (after: %v)", ErrUnavailable, lost, c.err) //nolint:errorlint // see above
 	}
 	return nil
 }

@@ -138,6 +138,24 @@ func TestATransactionThatSQLiteRollsBackFailsForAllOfItsGroup(t *testing.T) {
 	})
 }
 
+func TestTheErrorOfOneCallerIsNeverThatOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, _ := openFile(t)
+		require.NoError(t, db.Write(t.Context(), insert("taken")))
+		release := busy(t, db)
+		clean := queue(t.Context(), db, insert("free"))
+		guilty := queue(t.Context(), db, func(tx *Tx) error {
+			_, err := tx.Exec("INSERT OR ROLLBACK INTO notes (body) VALUES ('taken')")
+			return err
+		})
+		require.ErrorIs(t, release(), ErrUnavailable)
+		err := <-clean
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.False(t, IsUniqueViolation(err))
+		require.True(t, IsUniqueViolation(<-guilty))
+	})
+}
+
 func TestAFailedCommitIsUnknownAndStopsAllWriting(t *testing.T) {
 	t.Parallel()
 	db, file := openFile(t)

@@ -24,6 +24,7 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false // gin would redirect in HTML, before any middleware
 	engine.HandleMethodNotAllowed = true
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"} // and not X-Real-IP, which gin takes as well
 	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}

@@ -148,7 +148,8 @@ func TestAFailureBecomesAnAnswerThatTellsNoSecrets(t *testing.T) {
 }
 
 func TestAPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
-	engine := newEngine(t, httpapi.Config{})
+	var log bytes.Buffer
+	engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	engine.GET("/half", func(c *gin.Context) {
 		c.String(200, "half of ")
 		panic("bug")
@@ -156,9 +157,11 @@ func TestAPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
 	server := httptest.NewUnstartedServer(engine)
 	server.Config.ErrorLog = slog.NewLogLogger(silent.Handler(), slog.LevelInfo)
 	server.Start()
-	defer server.Close()
 	_, err := http.Get(server.URL + "/half")
 	require.ErrorIs(t, err, io.EOF)
+	server.Close() // waits for the handler, and so for its line
+	require.Contains(t, log.String(), "level=ERROR")
+	require.Contains(t, log.String(), "panic: bug")
 }
 
 func TestLanguage(t *testing.T) {

@@ -16,6 +16,7 @@ type exchange struct {
 	id        string
 	translate Translator
 	attrs     []slog.Attr
+	cut       bool // a panic came after the answer began
 }
 
 const exchangeKey = "httpapi.exchange"
@@ -76,6 +77,8 @@ func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 // levelOf is Error for what the operator should look at. A client that went away is not that.
 func levelOf(c *gin.Context) slog.Level {
 	switch status := c.Writer.Status(); {
+	case exchangeOf(c).cut:
+		return slog.LevelError
 	case status >= http.StatusInternalServerError && c.Request.Context().Err() == nil:
 		return slog.LevelError
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
@@ -88,13 +91,15 @@ func levelOf(c *gin.Context) slog.Level {
 func recovering(c *gin.Context) {
 	defer func() {
 		err := recovered(recover())
-		switch {
-		case err == nil:
+		if err == nil {
 			return
-		case c.Writer.Written(): // too late for an answer: the client must see that it is cut off
-			panic(http.ErrAbortHandler)
 		}
 		Annotate(c, slog.String("stack", string(debug.Stack())))
+		if c.Writer.Written() { // too late for an answer: the client must see that it is cut off
+			_ = c.Error(err)
+			exchangeOf(c).cut = true
+			panic(http.ErrAbortHandler)
+		}
 		Fail(c, err)
 	}()
 	c.Next()
