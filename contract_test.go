@@ -14,7 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"userorder/database"
 	"userorder/database/databasetest"
+	"userorder/httpapi"
 )
 
 // environment returns a getenv that knows these settings only.
@@ -265,4 +267,26 @@ func TestEachModuleCanHaveADatabaseOfItsOwn(t *testing.T) {
 		require.Contains(t, w.Body.String(), `"code":0`)
 		require.Equal(t, 200, answer(handler, request("GET /readyz", "", "")).Code)
 	})
+}
+
+func TestADatabaseThatFailsIsA503ThatSaysWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, httpapi.ErrOutcomeUnknown, translate(fmt.Errorf("insert: %w", database.ErrOutcomeUnknown)))
+	require.Nil(t, translate(errors.New("a bug")))
+
+	cfg, err := loadConfig(environment(map[string]string{
+		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
+	}))
+	require.NoError(t, err)
+	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	token := member(t, api.engine, testUser)
+	require.NoError(t, api.Close())
+	for _, r := range []*http.Request{
+		request("POST /order/create", token, `{"product":"p","price":1}`), request("GET /order/query/1", token, ""),
+	} {
+		w := answer(api.engine, r)
+		require.Equal(t, 503, w.Code)
+		require.JSONEq(t, `{"code":503,"msg":"服务暂不可用，请稍后重试","data":{}}`, w.Body.String())
+	}
 }

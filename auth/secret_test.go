@@ -61,9 +61,12 @@ func TestFileSecret(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range 20 {
 			group.Go(func() {
-				if got, made, err := auth.FileSecret(path); err == nil && made {
+				switch got, made, err := auth.FileSecret(path); {
+				case err != nil:
+					t.Errorf("a start failed: %v", err)
+				case made:
 					makers.Store(i, string(got))
-				} else if err == nil {
+				default:
 					readers.Store(i, string(got))
 				}
 			})
