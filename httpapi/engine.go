@@ -15,10 +15,13 @@ type Config struct {
 	Ready          func(context.Context) error // nil while the service can do its work
 	Translate      Translator                  // may be nil
 	TrustedProxies []string                    // CIDRs whose X-Forwarded-For counts
+	Origins        []string                    // whose pages may use the service, like https://example.com
+	Limit          Limit                       // for all requests of a client address together
 }
 
 // NewEngine returns an engine that answers in the envelope whatever it is asked, with the health routes and
-// without any other. It fails if a trusted proxy is neither an address nor a CIDR.
+// without any other. It fails if a trusted proxy is neither an address nor a CIDR, and panics if an origin is
+// none.
 func NewEngine(cfg Config) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
@@ -29,12 +32,17 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 		return nil, err
 	}
 	engine.Use(logged(cfg.Log, cfg.Translate), recovering, secured)
-	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
-	engine.NoMethod(Handle(func(*gin.Context) error { return ErrMethodNotAllowed }))
-
+	// Before the limits: a probe must not be refused because somebody else behind its address is busy.
 	health := []string{http.MethodGet, http.MethodHead}
 	engine.Match(health, "/healthz", Handle(alive))
 	engine.Match(health, "/readyz", Handle(ready(cfg.Ready)))
+
+	if len(cfg.Origins) > 0 {
+		engine.Use(crossOrigin(cfg.Origins))
+	}
+	engine.Use(Limited(cfg.Limit))
+	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
+	engine.NoMethod(Handle(func(*gin.Context) error { return ErrMethodNotAllowed }))
 	return engine, nil
 }
 

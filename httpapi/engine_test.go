@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
@@ -128,7 +129,7 @@ func TestAFailureBecomesAnAnswerThatTellsNoSecrets(t *testing.T) {
 		{"an error that asks to wait", func(*gin.Context) error { return busy }, 503, 503, "忙", "busy", "2"},
 		{"any other error", func(*gin.Context) error { return secret }, 500, 500, "服务器内部错误", "hunter2", ""},
 		{"an error that main can translate", func(*gin.Context) error { return errors.Join(secret, outage) },
-			503, 503, "服务暂不可用，请稍后重试", "hunter2", ""},
+			503, 503, "服务暂不可用，请稍后重试", "hunter2", "2"},
 		{"a panic", func(*gin.Context) error { panic(secret) }, 500, 500, "服务器内部错误", "panic: pq:", ""},
 		{"a panic with no error", func(*gin.Context) error { panic("hunter2") }, 500, 500, "服务器内部错误", "panic: hunter2", ""},
 	} {
@@ -218,21 +219,44 @@ func TestTheLogHasOneLineARequest(t *testing.T) {
 				require.Regexp(t, `^[A-Z2-7]{26}$`, id)
 			}
 			require.Equal(t, "/noted", line["path"])
+			require.Equal(t, "/noted", line["route"])
+			require.Equal(t, "192.0.2.1", line["client"])
 			require.EqualValues(t, 200, line["status"])
 			require.EqualValues(t, 7, line["user"])
 		})
 	}
 }
 
+func TestNothingThatAClientSendsForgesALineOfTheLog(t *testing.T) {
+	for name, handler := range map[string]func(io.Writer) slog.Handler{
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			engine := newEngine(t, httpapi.Config{Log: slog.New(handler(&log))})
+			r := httptest.NewRequest("GET", "/a%0Alevel=ERROR%1B[31m%C2%9B%7F", nil)
+			r.Header.Set("X-Request-ID", "b\x1b[31m")
+			serve(t, engine, r)
+			require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+			require.False(t, strings.ContainsFunc(strings.TrimSpace(log.String()), unicode.IsControl), log.String())
+		})
+	}
+}
+
 func TestXForwardedForCountsFromTrustedProxiesOnly(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		proxies []string
-		want    string
+		name      string
+		proxies   []string
+		forwarded []string
+		want      string
 	}{
-		{"none is trusted", nil, "192.0.2.1"},
-		{"the peer is trusted", []string{"192.0.2.0/24"}, "203.0.113.9"},
-		{"another one is trusted", []string{"198.51.100.0/24"}, "192.0.2.1"},
+		{"none is trusted", nil, []string{"203.0.113.9"}, "192.0.2.1"},
+		{"the peer is trusted", []string{"192.0.2.0/24"}, []string{"203.0.113.9"}, "203.0.113.9"},
+		{"another one is trusted", []string{"198.51.100.0/24"}, []string{"203.0.113.9"}, "192.0.2.1"},
+		{"the client wrote the first", []string{"192.0.2.0/24"}, []string{"127.0.0.1, 203.0.113.9"}, "203.0.113.9"},
+		{"the client wrote a line of its own", []string{"192.0.2.0/24"}, []string{"127.0.0.1", "203.0.113.9"}, "203.0.113.9"},
+		{"what it says is no address", []string{"192.0.2.0/24"}, []string{"203.0.113.9, <script>"}, "192.0.2.1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			engine := newEngine(t, httpapi.Config{TrustedProxies: test.proxies})
@@ -242,7 +266,7 @@ func TestXForwardedForCountsFromTrustedProxiesOnly(t *testing.T) {
 				return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
 			}))
 			r := httptest.NewRequest("GET", "/ip", nil) // from 192.0.2.1
-			r.Header.Set("X-Forwarded-For", "203.0.113.9")
+			r.Header["X-Forwarded-For"] = test.forwarded
 			serve(t, engine, r)
 			require.Equal(t, test.want, client)
 		})

@@ -28,6 +28,13 @@ type FieldError struct {
 
 func (e *Error) Error() string { return e.Msg.EN }
 
+// After returns e with another RetryAfter.
+func (e *Error) After(wait time.Duration) *Error {
+	later := *e
+	later.RetryAfter = wait
+	return &later
+}
+
 // newError returns an error that is the request's or the server's fault, not the business's: its code is
 // its status.
 func newError(status int, zh, en string) *Error {
@@ -47,8 +54,9 @@ var (
 	ErrBodyTooLarge     = newError(http.StatusRequestEntityTooLarge, "请求体不能超过 64 KiB", "the body must not exceed 64 KiB")
 	ErrMediaType        = newError(http.StatusUnsupportedMediaType,
 		"请求体必须是未压缩的 application/json", "the body must be application/json without a content coding")
-	ErrInternal       = newError(http.StatusInternalServerError, "服务器内部错误", "internal server error")
-	ErrUnavailable    = newError(http.StatusServiceUnavailable, "服务暂不可用，请稍后重试", "service unavailable, try again later")
+	ErrInternal    = newError(http.StatusInternalServerError, "服务器内部错误", "internal server error")
+	ErrUnavailable = newError(http.StatusServiceUnavailable,
+		"服务暂不可用，请稍后重试", "service unavailable, try again later").After(2 * time.Second)
 	ErrOutcomeUnknown = newError(http.StatusServiceUnavailable,
 		"结果未知，请查询后再决定是否重试", "outcome unknown, look before you try again")
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -14,6 +15,7 @@ import (
 // exchange is one request on its way through the engine.
 type exchange struct {
 	id        string
+	client    string // the address, empty if unknown
 	translate Translator
 	attrs     []slog.Attr
 	cut       bool // a panic came after the answer began
@@ -46,6 +48,8 @@ func logged(log *slog.Logger, translate Translator) gin.HandlerFunc {
 		if !requestID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
+		joinLines(c.Request.Header, "X-Forwarded-For")
+		x.client = c.ClientIP()
 		c.Set(exchangeKey, x)
 		c.Header("X-Request-ID", x.id)
 		defer func() { // even if the answer is cut off
@@ -57,14 +61,24 @@ func logged(log *slog.Logger, translate Translator) gin.HandlerFunc {
 	}
 }
 
-// line is what the log says of a request.
+// joinLines makes one line of a header that stands on several (RFC 9110, section 5.3). gin reads the first
+// one alone, which is the client's own where a proxy adds a line for what it knows.
+func joinLines(header http.Header, name string) {
+	if lines := header[name]; len(lines) > 1 {
+		header.Set(name, strings.Join(lines, ", "))
+	}
+}
+
+// line is what the log says of a request. The path is as it came over the wire, where a control character
+// is escaped.
 func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 	line := []slog.Attr{
 		slog.String("method", c.Request.Method),
-		slog.String("path", c.Request.URL.Path),
+		slog.String("path", c.Request.URL.EscapedPath()),
+		slog.String("route", c.FullPath()),
 		slog.Int("status", c.Writer.Status()),
 		slog.Duration("took", took.Round(time.Microsecond)),
-		slog.String("client", c.ClientIP()),
+		slog.String("client", x.client),
 		slog.String("request", x.id),
 	}
 	line = append(line, x.attrs...)

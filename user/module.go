@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,12 +21,16 @@ type Config struct {
 	DB              *database.DB
 	Tokens          *auth.Tokens
 	HashConcurrency int // how many passwords are hashed at once, at least 1
+
+	Registrations, Logins httpapi.Limit // by client address
+	Throttle              Throttle      // by account
 }
 
 // Module is the accounts of the service.
 type Module struct {
-	handler handler
-	tokens  *auth.Tokens
+	handler               handler
+	tokens                *auth.Tokens
+	registrations, logins httpapi.Limit
 }
 
 // New brings the module's tables up to date and returns the module.
@@ -37,13 +42,20 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 	if err := cfg.DB.Migrate(ctx, "user", files); err != nil {
 		return nil, err
 	}
-	service := &service{store: &store{db: cfg.DB}, hasher: newHasher(cfg.HashConcurrency), tokens: cfg.Tokens}
-	return &Module{handler: handler{service: service}, tokens: cfg.Tokens}, nil
+	store := &store{db: cfg.DB}
+	service := &service{
+		store: store, hasher: newHasher(cfg.HashConcurrency), tokens: cfg.Tokens,
+		throttle: &throttle{Throttle: cfg.Throttle, store: store, now: time.Now},
+	}
+	return &Module{
+		handler: handler{service: service}, tokens: cfg.Tokens,
+		registrations: cfg.Registrations, logins: cfg.Logins,
+	}, nil
 }
 
 // Mount adds the module's routes to g.
 func (m *Module) Mount(g *gin.RouterGroup) {
-	g.POST("/register", httpapi.Handle(m.handler.register))
-	g.POST("/login", httpapi.Handle(m.handler.login))
+	g.POST("/register", httpapi.Limited(m.registrations), httpapi.Handle(m.handler.register))
+	g.POST("/login", httpapi.Limited(m.logins), httpapi.Handle(m.handler.login))
 	g.GET("/info", auth.Required(m.tokens), httpapi.Handle(m.handler.info))
 }

@@ -27,12 +27,16 @@ func alone(t *testing.T, db *database.DB) (http.Handler, *Module) {
 	require.NoError(t, err)
 	module, err := New(t.Context(), Config{DB: db, Tokens: tokens, HashConcurrency: 1})
 	require.NoError(t, err)
+	return mounted(t, module), module
+}
+
+func mounted(t *testing.T, module *Module) http.Handler {
 	engine, err := httpapi.NewEngine(httpapi.Config{
 		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
 	})
 	require.NoError(t, err)
 	module.Mount(engine.Group("/user"))
-	return engine, module
+	return engine
 }
 
 func call(handler http.Handler, method, path, token, body string) *httptest.ResponseRecorder {

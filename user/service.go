@@ -9,9 +9,10 @@ import (
 )
 
 type service struct {
-	store  *store
-	hasher *hasher
-	tokens *auth.Tokens
+	store    *store
+	hasher   *hasher
+	throttle *throttle
+	tokens   *auth.Tokens
 }
 
 // register makes an account and returns its id, or ErrNameTaken, or ErrBusy.
@@ -23,34 +24,56 @@ func (s *service) register(ctx context.Context, name Username, password Password
 	return s.store.insert(ctx, name, email, hash, time.Now())
 }
 
-// login returns the user's id and a token, or ErrCredentials, or ErrBusy. A name that nobody has costs the
-// same hash as one that somebody has, so that the time of the answer does not tell them apart.
+// login returns the user's id and a token, or ErrCredentials, ErrTooManyFailures or ErrBusy. A name that
+// nobody has costs the same hash as one that somebody has and is throttled like it, so that neither the
+// answer nor its time tells them apart.
 func (s *service) login(ctx context.Context, name, password string) (id int64, token string, err error) {
 	var username Username
-	var plain Password
-	if username.UnmarshalText([]byte(name)) != nil || plain.UnmarshalText([]byte(password)) != nil {
+	if username.UnmarshalText([]byte(name)) != nil {
 		return 0, "", ErrCredentials
 	}
-	id, hash, err := s.store.credentials(ctx, username)
+	if _, err := s.throttle.check(ctx, username); err != nil {
+		return 0, "", err
+	}
+	id, err = s.authenticate(ctx, username, password)
+	switch {
+	case errors.Is(err, ErrCredentials):
+		return 0, "", s.throttle.wrong(ctx, username)
+	case err != nil:
+		return 0, "", err
+	}
+	if err := s.throttle.right(ctx, username); err != nil {
+		return 0, "", err
+	}
+	token, err = s.tokens.Issue(id)
+	return id, token, err
+}
+
+// authenticate returns the id of the user who has this name and password, or ErrCredentials, or ErrBusy.
+func (s *service) authenticate(ctx context.Context, name Username, password string) (id int64, err error) {
+	var plain Password
+	if plain.UnmarshalText([]byte(password)) != nil {
+		return 0, ErrCredentials
+	}
+	id, hash, err := s.store.credentials(ctx, name)
 	unknown := errors.Is(err, ErrNotFound)
 	switch {
 	case unknown:
 		hash = s.hasher.decoy
 	case err != nil:
-		return 0, "", err
+		return 0, err
 	}
 	ok, outdated, err := s.hasher.verify(ctx, password, hash)
 	switch {
 	case err != nil:
-		return 0, "", err
+		return 0, err
 	case !ok, unknown:
-		return 0, "", ErrCredentials
+		return 0, ErrCredentials
 	}
 	if outdated {
 		s.rehash(ctx, id, password, hash)
 	}
-	token, err = s.tokens.Issue(id)
-	return id, token, err
+	return id, nil
 }
 
 // rehash replaces a hash of another cost while the password is at hand. It may fail without harm: the next

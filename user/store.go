@@ -63,6 +63,87 @@ func (s *store) replaceHash(ctx context.Context, id int64, old, hash string) err
 	return nil
 }
 
+// failures returns the wrong passwords for a name, of which there may be none.
+func (s *store) failures(ctx context.Context, name Username) (f failures, err error) {
+	const query = `SELECT failures, failed_at, delay FROM login_failures WHERE username_key = $1`
+	var failedAt, delay int64
+	err = s.db.QueryRow(ctx, query, name.key).Scan(&f.count, &failedAt, &delay)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return failures{}, nil
+	case err != nil:
+		return failures{}, fmt.Errorf("select login failures: %w", err)
+	}
+	f.failedAt, f.delay = time.UnixMilli(failedAt), time.Duration(delay)*time.Millisecond
+	return f, nil
+}
+
+// addFailure counts a wrong password for a name and returns how many there are now in a row, or 0 if a delay
+// is under way, during which none is counted.
+func (s *store) addFailure(ctx context.Context, name Username, t Throttle, at time.Time) (count int64, err error) {
+	const query = `
+		INSERT INTO login_failures (username_key, failures, failed_at, delay) VALUES ($1, 1, $2, $3)
+		ON CONFLICT (username_key) DO UPDATE SET
+			failures = CASE
+				WHEN login_failures.failed_at + login_failures.delay < $4 THEN 1
+				ELSE login_failures.failures + 1 END,
+			failed_at = $2,
+			delay = CASE
+				WHEN login_failures.failed_at + login_failures.delay < $4 THEN $3
+				WHEN login_failures.failures + 1 < $5 THEN 0
+				WHEN login_failures.delay = 0 THEN $6
+				WHEN login_failures.delay * 2 > $7 THEN $7
+				ELSE login_failures.delay * 2 END
+		WHERE login_failures.failed_at > $2 OR login_failures.failed_at + login_failures.delay <= $2
+		RETURNING failures`
+	first := time.Duration(0) // the delay after a first failure
+	if t.Failures == 1 {
+		first = t.Delay
+	}
+	err = s.db.Write(ctx, func(tx *database.Tx) error {
+		count = 0
+		err := tx.QueryRow(query, name.key, at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
+			int64(t.Failures), t.Delay.Milliseconds(), t.MaxDelay.Milliseconds()).Scan(&count)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count login failure: %w", err)
+	}
+	return count, nil
+}
+
+// forgetFailures forgets f unless there was another failure since.
+func (s *store) forgetFailures(ctx context.Context, name Username, f failures) error {
+	const query = `DELETE FROM login_failures WHERE username_key = $1 AND failures = $2 AND failed_at = $3`
+	err := s.db.Write(ctx, func(tx *database.Tx) error {
+		_, err := tx.Exec(query, name.key, f.count, f.failedAt.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete login failures: %w", err)
+	}
+	return nil
+}
+
+// dropFailures removes a few rows of before a time, more than one new failure can have added.
+func (s *store) dropFailures(ctx context.Context, before time.Time) error {
+	const query = `
+		DELETE FROM login_failures WHERE username_key IN
+			(SELECT username_key FROM login_failures WHERE failed_at < $1 ORDER BY failed_at LIMIT 10)
+		AND failed_at < $1`
+	err := s.db.Write(ctx, func(tx *database.Tx) error {
+		_, err := tx.Exec(query, before.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete old login failures: %w", err)
+	}
+	return nil
+}
+
 func selectError(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound

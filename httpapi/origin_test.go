@@ -1,0 +1,73 @@
+package httpapi_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"userorder/httpapi"
+)
+
+func TestWhichPagesMayUseTheService(t *testing.T) {
+	const ours, foreign = "https://shop.example.com", "https://evil.example.com"
+	for _, test := range []struct {
+		name, request, origin string
+		preflight             bool
+		status                int
+		allowed               string
+	}{
+		{"a page of ours", "POST /things", ours, false, 200, ours},
+		{"a page of ours, of an unknown route", "GET /nothing", ours, false, 404, ours},
+		{"a page of the service itself", "POST /things", "http://api.example.com", false, 200, ""},
+		{"no page at all", "POST /things", "", false, 200, ""},
+		{"a foreign page", "POST /things", foreign, false, 403, ""},
+		{"a page in a sandbox", "POST /things", "null", false, 403, ""},
+		{"a page whose origin begins like ours", "POST /things", ours + ".evil.com", false, 403, ""},
+		{"a page of ours in the clear", "POST /things", "http://shop.example.com", false, 403, ""},
+		{"a foreign page, of an unknown route", "GET /nothing", foreign, false, 404, ""},
+		{"a foreign page, by another method", "PUT /things", foreign, false, 405, ""},
+		{"a preflight of ours", "OPTIONS /things", ours, true, 204, ours},
+		{"a preflight of a foreign page", "OPTIONS /things", foreign, true, 403, ""},
+		{"OPTIONS that are no preflight", "OPTIONS /things", ours, false, 405, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			engine := newEngine(t, httpapi.Config{Origins: []string{ours}})
+			engine.POST("/things", httpapi.Handle(func(c *gin.Context) error {
+				return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
+			}))
+			method, path, _ := strings.Cut(test.request, " ")
+			r := httptest.NewRequest(method, path, nil)
+			r.Host = "api.example.com"
+			if test.origin != "" {
+				r.Header.Set("Origin", test.origin)
+			}
+			if test.preflight {
+				r.Header.Set("Access-Control-Request-Method", "POST")
+			}
+			w := httptest.NewRecorder()
+			engine.ServeHTTP(w, r)
+			require.Equal(t, test.status, w.Code)
+			require.Equal(t, test.allowed, w.Header().Get("Access-Control-Allow-Origin"))
+			require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
+			switch test.status {
+			case 204:
+				require.Contains(t, w.Header().Get("Access-Control-Allow-Headers"), "Authorization")
+				require.Contains(t, w.Header().Get("Access-Control-Allow-Methods"), "DELETE")
+				require.Empty(t, w.Body)
+			case 403:
+				require.JSONEq(t, `{"code":403,"msg":"不允许来自该网站的请求","data":{}}`, w.Body.String())
+			}
+		})
+	}
+}
+
+func TestWithoutOriginsNoPageIsToldAnything(t *testing.T) {
+	r := httptest.NewRequest("GET", "/healthz", nil)
+	r.Header.Set("Origin", "https://shop.example.com")
+	got := serve(t, newEngine(t, httpapi.Config{}), r)
+	require.Equal(t, 200, got.ResponseRecorder.Code)
+	require.Empty(t, got.Header().Get("Access-Control-Allow-Origin"))
+}
