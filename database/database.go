@@ -26,6 +26,7 @@ type DB struct {
 type engine interface {
 	runner() runner
 	write(ctx context.Context, fn func(*Tx) error) error
+	observe(err error) // what a query came to
 	ping(ctx context.Context) error
 	migrate(ctx context.Context, module string, files fs.FS) error
 	close() error
@@ -92,7 +93,10 @@ func SQLitePath(url string) (path string, ok bool) {
 // Parameters are $1…$n, numbered in the order of their first use; the same text runs on both engines.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	return &Row{row: db.engine.runner().QueryRowContext(ctx, query, args...), cancel: cancel}
+	return &Row{row: db.engine.runner().QueryRowContext(ctx, query, args...), done: func(err error) {
+		cancel()
+		db.engine.observe(err)
+	}}
 }
 
 // Write runs fn in a transaction and returns nil once that transaction is on disk. An error from fn rolls
@@ -159,16 +163,16 @@ func (tx *Tx) QueryRow(query string, args ...any) *Row {
 
 // Row is the result of QueryRow.
 type Row struct {
-	row    *sql.Row
-	cancel context.CancelFunc
+	row  *sql.Row
+	done func(error)
 }
 
 // Scan copies the columns of the row into dest and must be called exactly once. It returns sql.ErrNoRows
 // if there is no row.
 func (r *Row) Scan(dest ...any) error {
 	err := r.row.Scan(dest...)
-	if r.cancel != nil {
-		r.cancel()
+	if r.done != nil {
+		r.done(err)
 	}
 	return classify(err)
 }

@@ -60,6 +60,8 @@ func openPostgres(ctx context.Context, cfg *pgxpool.Config) (engine, error) {
 
 func (p *postgresServer) runner() runner { return p.db }
 
+func (p *postgresServer) observe(error) {}
+
 func (p *postgresServer) ping(ctx context.Context) error { return p.pool.Ping(ctx) }
 
 // write runs fn in a transaction, and again if PostgreSQL rolled it back in favour of another one.

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 
+	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 )
@@ -19,6 +19,7 @@ import (
 // sqliteFile is a SQLite database in WAL mode: one connection that writes, a few that only read.
 type sqliteFile struct {
 	path    string
+	lock    *flock.Flock
 	reader  *sql.DB
 	reads   *statements
 	writing *sql.DB
@@ -62,17 +63,24 @@ func openSQLite(ctx context.Context, path string) (_ engine, err error) {
 	if err := createFile(path); err != nil {
 		return nil, err
 	}
-	// As durable as fsync and twice as fast on ext4: it leaves the file's timestamps to the journal. SQLite
-	// uses it wherever its configure script finds it; the driver has to be asked.
-	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
-		return nil, err
-	}
 	f := &sqliteFile{path: path}
 	defer func() {
 		if err != nil {
 			_ = f.close()
 		}
 	}()
+	if f.lock, err = lockFile(path); err != nil {
+		return nil, err
+	}
+	marked, err := inspect(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	// As durable as fsync and twice as fast on ext4: it leaves the file's timestamps to the journal. SQLite
+	// uses it wherever its configure script finds it; the driver has to be asked.
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return nil, err
+	}
 	if f.writing, err = openPool(path, 1, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}}); err != nil {
 		return nil, err
 	}
@@ -81,25 +89,17 @@ func openSQLite(ctx context.Context, path string) (_ engine, err error) {
 		return nil, err
 	}
 	f.writer = newWriter(conn)
+	if !marked {
+		if err := mark(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
 	readers := min(max(2, runtime.GOMAXPROCS(0)), 4)
 	if f.reader, err = openPool(path, readers, url.Values{"_pragma": readerPragmas, "mode": {"ro"}}); err != nil {
 		return nil, err
 	}
 	f.reads = &statements{preparer: f.reader}
 	return f, f.ping(ctx)
-}
-
-// createFile makes the file and its folder, for the eyes of their owner alone. SQLite gives its -wal and
-// -shm files the permissions of the database.
-func createFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return file.Close()
 }
 
 // openPool opens a pool whose connections stay open, so that what they have prepared and cached stays too.
@@ -124,12 +124,33 @@ func (f *sqliteFile) write(ctx context.Context, fn func(*Tx) error) error {
 	return f.writer.write(ctx, fn)
 }
 
+// observe stops all writing once a statement has met a damaged page: what is written on top of damage may be
+// acknowledged and never found again.
+func (f *sqliteFile) observe(err error) {
+	if isCorruption(err) {
+		f.writer.fail(fmt.Errorf("%s is damaged: %w", f.path, err))
+	}
+}
+
+// ping reports a file that cannot be written, too. After a failure it tries, since nobody may come any more
+// who would notice that, say, the disk has room again.
 func (f *sqliteFile) ping(ctx context.Context) error {
 	if err := f.writer.failure(); err != nil {
 		return err
 	}
+	if f.writer.stalled.Load() {
+		if err := f.write(ctx, touch); err != nil {
+			return err
+		}
+	}
 	var tables int
 	return f.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
+}
+
+// touch writes a page and changes nothing.
+func touch(tx *Tx) error {
+	_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", fileVersion))
+	return err
 }
 
 // migrate uses a connection of its own, because the writer never gives its one away.
@@ -139,19 +160,29 @@ func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS) er
 		return err
 	}
 	defer func() { _ = pool.Close() }()
-	return migrate(ctx, goose.DialectSQLite3, pool, module, files)
+	if err := migrate(ctx, goose.DialectSQLite3, pool, module, files); err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	return nil
 }
 
-// close closes the writer last: its last connection moves the log into the file and removes it.
+// close closes the writer after the readers, for its connection moves the log into the file and removes it
+// if it is the last one, and gives up the lock after that.
 func (f *sqliteFile) close() error {
 	if f.writer != nil {
 		f.writer.close()
+	}
+	if f.reads != nil {
+		f.reads.close()
 	}
 	var errs []error
 	for _, pool := range []*sql.DB{f.reader, f.writing} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.Unlock())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close %s: %w", f.path, err)

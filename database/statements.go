@@ -50,3 +50,12 @@ func (s *statements) QueryRowContext(ctx context.Context, query string, args ...
 	}
 	return stmt.QueryRowContext(ctx, args...)
 }
+
+// close must come before the connection is closed: SQLite keeps one open as long as it has statements, and
+// database/sql does not close those of a *sql.Conn with it.
+func (s *statements) close() {
+	s.byText.Range(func(_, stmt any) bool {
+		_ = stmt.(*sql.Stmt).Close()
+		return true
+	})
+}

@@ -25,13 +25,16 @@ var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 // The queue is the channel itself. Nobody is in it but callers that are blocked in write, so a caller whose
 // context ends leaves it by returning.
 type writer struct {
-	conn   *sql.Conn
-	tx     *Tx
-	calls  chan *call
-	stop   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-	broken atomic.Pointer[error] // why nothing may be written any more
+	conn       *sql.Conn
+	statements *statements
+	tx         *Tx // runs the statements
+	calls      chan *call
+	stop       chan struct{}
+	closed     chan struct{}
+	once       sync.Once
+
+	broken  atomic.Pointer[error] // why nothing may be written any more
+	stalled atomic.Bool           // the last group was not written
 
 	groups, writes atomic.Int64
 }
@@ -50,12 +53,14 @@ type call struct {
 
 // newWriter takes conn over and closes it in close.
 func newWriter(conn *sql.Conn) *writer {
+	prepared := &statements{preparer: conn}
 	w := &writer{
-		conn:   conn,
-		tx:     &Tx{ctx: context.Background(), runner: &statements{preparer: conn}},
-		calls:  make(chan *call),
-		stop:   make(chan struct{}),
-		closed: make(chan struct{}),
+		conn:       conn,
+		statements: prepared,
+		tx:         &Tx{ctx: context.Background(), runner: prepared},
+		calls:      make(chan *call),
+		stop:       make(chan struct{}),
+		closed:     make(chan struct{}),
 	}
 	go w.loop()
 	return w
@@ -153,6 +158,9 @@ func (w *writer) runOne(c *call) error {
 	}
 	c.ran = true
 	c.err = c.try(w.tx)
+	if isCorruption(c.err) {
+		w.fail(c.err)
+	}
 	var lost error
 	if c.err != nil {
 		lost = w.exec("ROLLBACK TO call")
@@ -185,6 +193,7 @@ func (w *writer) commit(group []*call, err error) {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 	}
+	w.stalled.Store(err != nil)
 	if err != nil {
 		_ = w.exec("ROLLBACK") // SQLite may have done it already
 	}
@@ -215,8 +224,13 @@ func (w *writer) check(commit error) {
 			return
 		}
 	}
-	err := fmt.Errorf("%w: no more writes until a restart, after a commit failed: %w", ErrUnavailable, commit)
-	w.broken.Store(&err)
+	w.fail(fmt.Errorf("a commit failed: %w", commit))
+}
+
+// fail refuses all writing from now on because of cause.
+func (w *writer) fail(cause error) {
+	err := fmt.Errorf("%w: no more writes until a restart: %w", ErrUnavailable, cause)
+	w.broken.CompareAndSwap(nil, &err)
 }
 
 // failure returns why nothing may be written any more, or nil.
@@ -236,5 +250,6 @@ func (w *writer) exec(statement string) error {
 func (w *writer) close() {
 	w.once.Do(func() { close(w.stop) })
 	<-w.closed
+	w.statements.close()
 	_ = w.conn.Close()
 }

@@ -1,0 +1,86 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// Backup copies the SQLite database at url to a new file at path. Others may go on reading and writing: the
+// copy holds all that was acknowledged before Backup was called. The file appears under its name when it is
+// whole, checked and on the disk. It blocks for as long as that takes.
+func Backup(ctx context.Context, url, path string) error {
+	source, ok := SQLitePath(url)
+	if !ok {
+		return errors.New("back up: PostgreSQL has its own tools for that, such as pg_dump")
+	}
+	if err := backup(ctx, source, path); err != nil {
+		return fmt.Errorf("back up %s to %s: %w", source, path, err)
+	}
+	return nil
+}
+
+func backup(ctx context.Context, source, path string) error {
+	if _, err := os.Stat(source); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%w, and a backup never replaces a file", os.ErrExist)
+	}
+	if _, err := inspect(ctx, source); err != nil {
+		return err
+	}
+	copied, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = copied.Close()
+		_ = os.Remove(copied.Name())
+	}()
+	if err := vacuumInto(ctx, source, copied.Name()); err != nil {
+		return err
+	}
+	if err := copied.Sync(); err != nil { // VACUUM INTO leaves that to the caller
+		return err
+	}
+	if err := os.Link(copied.Name(), path); err != nil { // fails, unlike a rename, if the name is taken
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	_ = dir.Sync() // Windows cannot
+	return dir.Close()
+}
+
+// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto) and
+// reads it through.
+func vacuumInto(ctx context.Context, source, path string) error {
+	options := url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}}
+	from, err := openPool(source, 1, options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	if _, err := from.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
+		return err
+	}
+	to, err := openPool(path, 1, options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = to.Close() }()
+	var verdict string
+	if err := to.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("the copy is damaged: %s", verdict)
+	}
+	return nil
+}
