@@ -84,16 +84,16 @@ func inspect(ctx context.Context, path string) (marked bool, err error) {
 	case id != applicationID && (id != 0 || tables > 0 && versionTables == 0):
 		return false, errForeign
 	}
-	return id == applicationID, quickCheck(ctx, pool)
+	return id == applicationID, quickCheck(ctx, pool, checkTime)
 }
 
 // checkTime bounds the check of a large file at the start. What it has not come to by then is found when it
 // is read.
 const checkTime = time.Second
 
-// quickCheck looks for damage (https://www.sqlite.org/pragma.html#pragma_quick_check).
-func quickCheck(ctx context.Context, pool *sql.DB) error {
-	bounded, cancel := context.WithTimeout(ctx, checkTime)
+// quickCheck looks for damage (https://www.sqlite.org/pragma.html#pragma_quick_check) for as long as limit.
+func quickCheck(ctx context.Context, pool *sql.DB, limit time.Duration) error {
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var verdict string
 	err := pool.QueryRowContext(bounded, "PRAGMA quick_check(1)").Scan(&verdict)

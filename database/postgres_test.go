@@ -1,7 +1,9 @@
 package database_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -135,4 +137,42 @@ func TestAConnectionThatIsLostDuringCommitLeavesTheOutcomeUnknown(t *testing.T) 
 	require.NotErrorIs(t, err, database.ErrUnavailable)
 	require.Equal(t, 1, attempts)
 	require.NoError(t, db.Ping(t.Context()), "the pool still has the dead connection")
+}
+
+func TestAPoolThatIsExhaustedGivesUpAndRecovers(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t)+"&pool_max_conns=1")
+	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
+	hold, held, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- db.Write(context.Background(), func(*database.Tx) error {
+			close(held)
+			<-hold
+			return nil
+		})
+	}()
+	<-held
+	start := time.Now()
+	results := make(chan error, 2)
+	var n int
+	go func() { results <- db.QueryRow(context.Background(), "SELECT 1").Scan(&n) }()
+	go func() { results <- insertNote(context.Background(), db, 1, "never") }()
+	for range 2 {
+		require.ErrorIs(t, <-results, database.ErrUnavailable)
+		require.InDelta(t, 5, time.Since(start).Seconds(), 1.5)
+	}
+	close(hold)
+	require.ErrorIs(t, <-ended, database.ErrUnavailable, "it had five seconds, too")
+	require.Zero(t, countNotes(t, db))
+}
+
+func TestAQueryThatHangsInPostgresGivesUp(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t))
+	start := time.Now()
+	var n int
+	err := db.QueryRow(t.Context(), "SELECT 1 FROM pg_sleep(60)").Scan(&n)
+	require.ErrorIs(t, err, database.ErrUnavailable)
+	require.InDelta(t, 5, time.Since(start).Seconds(), 1.5)
+	require.NoError(t, db.Ping(t.Context()))
 }

@@ -1,0 +1,70 @@
+package database
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// requireTimeout checks that what failed with err waited for the whole time that it may take, and no longer.
+func requireTimeout(t *testing.T, start time.Time, err error) {
+	t.Helper()
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.NotErrorIs(t, err, ErrOutcomeUnknown)
+	require.InDelta(t, timeout.Seconds(), time.Since(start).Seconds(), 1)
+}
+
+func TestAWriteThatDoesNotGetItsTurnGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, _ := openFile(t)
+		release := busy(t, db)
+		start := time.Now()
+		requireTimeout(t, start, db.Write(t.Context(), insert("never")))
+		require.ErrorIs(t, release(), ErrOutcomeUnknown, "the time of the one that held the turn was over, too")
+		require.Zero(t, count(t, db))
+	})
+}
+
+func TestAQueryThatGetsNoConnectionGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, file := openFile(t)
+		for range file.reader.Stats().MaxOpenConnections {
+			conn, err := file.reader.Conn(t.Context())
+			require.NoError(t, err)
+			defer func() { require.NoError(t, conn.Close()) }()
+		}
+		start := time.Now()
+		var n int
+		requireTimeout(t, start, db.QueryRow(t.Context(), "SELECT 1").Scan(&n))
+		start = time.Now()
+		requireTimeout(t, start, db.Ping(t.Context()))
+	})
+}
+
+func TestAQueryThatRunsTooLongIsInterrupted(t *testing.T) {
+	t.Parallel()
+	db, _ := openFile(t)
+	start := time.Now()
+	var n int
+	const endless = `WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM naturals) SELECT count(*) FROM naturals`
+	requireTimeout(t, start, db.QueryRow(t.Context(), endless).Scan(&n))
+	require.NoError(t, db.Ping(t.Context()))
+}
+
+func TestAFileThatTakesTooLongToCheckIsOpenedAllTheSame(t *testing.T) {
+	t.Parallel()
+	db, file := openFile(t)
+	require.NoError(t, db.Write(t.Context(), func(tx *Tx) error {
+		_, err := tx.Exec(`INSERT INTO notes (body)
+			WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM naturals LIMIT 100000) SELECT n FROM naturals`)
+		return err
+	}))
+	require.NoError(t, quickCheck(t.Context(), file.reader, time.Millisecond))
+	require.NoError(t, quickCheck(t.Context(), file.reader, time.Minute))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, quickCheck(gone, file.reader, time.Minute), context.Canceled)
+}
