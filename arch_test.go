@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"httpapi":               {},
 	"database":              {},
 	"database/databasetest": {"database"},
+	"e2e":                   {"database"},
 }
 
 // onlyIn is which libraries belong to one floor.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"userorder/database"
+	"userorder/httpapi"
+	"userorder/user"
 )
 
 // Config is every setting of the program, read and checked.
@@ -23,9 +25,18 @@ type Config struct {
 	TokenTTL         time.Duration
 	HashConcurrency  int
 	TrustedProxies   []string
+	Origins          []string
+	Limits           Limits
+	MaxConnections   int
 	DrainDelay       time.Duration
 	LogLevel         slog.Level
 	LogJSON          bool
+}
+
+// Limits is how much one client, or the many who try the password of one account, may ask for.
+type Limits struct {
+	Requests, Logins, Registrations httpapi.Limit
+	Failures                        user.Throttle
 }
 
 // loadConfig reads the settings. An error names every one that is wrong.
@@ -37,14 +48,37 @@ func loadConfig(getenv func(string) string) (Config, error) {
 		TokenTTL:        s.duration("TOKEN_TTL", time.Hour, time.Second),
 		HashConcurrency: s.integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024),
 		TrustedProxies:  s.networks("TRUSTED_PROXIES"),
+		Origins:         s.origins("CORS_ORIGINS"),
+		MaxConnections:  s.integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000),
 		DrainDelay:      s.duration("DRAIN_DELAY", time.Second, 0),
 		LogJSON:         s.oneOf("LOG_FORMAT", "text", "json") == "json",
 	}
 	_ = cfg.LogLevel.UnmarshalText([]byte(s.oneOf("LOG_LEVEL", "info", "debug", "warn", "error")))
-	s.oneOf("RATE_LIMIT", "on", "off")
+	if limits := loadLimits(s); s.oneOf("RATE_LIMIT", "on", "off") == "on" {
+		cfg.Limits = limits
+	}
 	cfg.loadDatabases(s)
 	cfg.loadSecrets(s)
 	return cfg, s.err()
+}
+
+func loadLimits(s *settings) Limits {
+	failures := s.limit("LOGIN_FAILURES", "5/15m")
+	limits := Limits{
+		Requests:      s.limit("RATE_LIMIT_REQUESTS", "300/10s"),
+		Logins:        s.limit("RATE_LIMIT_LOGINS", "20/1m:10"),
+		Registrations: s.limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10"),
+		Failures: user.Throttle{
+			Failures: failures.Count,
+			Window:   failures.Per,
+			Delay:    s.duration("LOGIN_DELAY", time.Second, time.Millisecond),
+			MaxDelay: s.duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond),
+		},
+	}
+	if limits.Failures.MaxDelay < limits.Failures.Delay {
+		s.fault("LOGIN_DELAY_MAX", "is %s, which is less than LOGIN_DELAY", limits.Failures.MaxDelay)
+	}
+	return limits
 }
 
 // serves reports whether this process serves a module.

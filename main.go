@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/net/netutil"
 
 	"userorder/auth"
 	"userorder/database"
@@ -30,7 +31,7 @@ func main() {
 	switch {
 	case err == nil:
 		return
-	case errors.Is(err, errSettings):
+	case errors.Is(err, errSettings), errors.Is(err, errUsage):
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
@@ -38,15 +39,8 @@ func main() {
 	os.Exit(1)
 }
 
-// run is the program: it serves until ctx ends. An error that wraps errSettings is about the settings.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) (err error) {
-	if len(args) > 0 {
-		return fmt.Errorf("%w: unknown argument %q: settings come from the environment, see README.md", errSettings, args[0])
-	}
-	cfg, err := loadConfig(getenv)
-	if err != nil {
-		return err
-	}
+// serve answers requests until ctx ends.
+func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	log := newLogger(cfg, stdout)
 	api, err := newAPI(ctx, cfg, log)
 	switch {
@@ -62,6 +56,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","))
+	listener = netutil.LimitListener(listener, cfg.MaxConnections) // who is above it waits in the kernel's queue
 	return httpapi.Serve(ctx, listener, api.engine, log, cfg.DrainDelay)
 }
 
@@ -80,7 +75,8 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 		}
 	}()
 	api.engine, err = httpapi.NewEngine(httpapi.Config{
-		Log: log, Translate: translate, TrustedProxies: cfg.TrustedProxies,
+		Log: log, Translate: translate,
+		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests,
 		Ready: func(request context.Context) error { return errors.Join(ctx.Err(), api.ping(request)) },
 	})
 	if err != nil {
@@ -96,6 +92,7 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 	if cfg.serves("user") {
 		users, err := user.New(ctx, user.Config{
 			DB: api.databases[cfg.UserDatabaseURL], Tokens: tokens, HashConcurrency: cfg.HashConcurrency,
+			Registrations: cfg.Limits.Registrations, Logins: cfg.Limits.Logins, Throttle: cfg.Limits.Failures,
 		})
 		if err != nil {
 			return nil, err
@@ -167,12 +164,4 @@ func newTokens(cfg Config, log *slog.Logger) (*auth.Tokens, error) {
 		log.Info("the tokens' secret is in a file", "path", cfg.secretPath(), "new", made)
 	}
 	return auth.NewTokens(auth.Config{Secret: secret, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
-}
-
-func newLogger(cfg Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

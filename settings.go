@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"userorder/auth"
 	"userorder/database"
+	"userorder/httpapi"
 )
 
 // settings reads the environment. A setting that is empty counts as unset. Every fault is kept as one
@@ -68,15 +71,18 @@ func (s *settings) secret(name string) string {
 
 // database returns the URL of a database.
 func (s *settings) database(name, fallback string) string {
-	url := s.secret(name) // it may hold a password
-	if url == "" {
+	value := s.secret(name) // it may hold a password
+	if value == "" {
 		return fallback
 	}
-	if err := database.CheckURL(url); err != nil {
+	if err := database.CheckURL(value); err != nil {
 		s.fault(name, "%w", err)
 		return fallback
 	}
-	return url
+	if path, ok := database.SQLitePath(value); ok { // modules that name one file must get one database
+		return "sqlite:" + filepath.Clean(path)
+	}
+	return value
 }
 
 // key returns a secret that signs tokens, or nothing.
@@ -109,6 +115,30 @@ func (s *settings) duration(name string, fallback, least time.Duration) time.Dur
 		s.fault(name, "is %q but must be a time of at least %s, like 90s, 15m or 1h", text, least)
 	}
 	return value
+}
+
+// limit returns a rate like 300/10s, or 20/1m:10, where the last number is how many may come at once; without
+// it they all may.
+func (s *settings) limit(name, fallback string) httpapi.Limit {
+	text := s.text(name, fallback)
+	rate, burst, hasBurst := strings.Cut(text, ":")
+	count, per, _ := strings.Cut(rate, "/")
+	if !hasBurst {
+		burst = count
+	}
+	limit := httpapi.Limit{}
+	var countErr, perErr, burstErr error
+	limit.Count, countErr = strconv.Atoi(count)
+	limit.Per, perErr = time.ParseDuration(per)
+	limit.Burst, burstErr = strconv.Atoi(burst)
+	const most = 1_000_000_000
+	switch {
+	case countErr != nil, perErr != nil, burstErr != nil,
+		limit.Count < 1, limit.Count > most, limit.Burst < 1, limit.Burst > most,
+		limit.Per < time.Millisecond, limit.Per > 24*time.Hour:
+		s.fault(name, "is %q but must be COUNT/TIME or COUNT/TIME:BURST, like 300/10s or 20/1m:10", text)
+	}
+	return limit
 }
 
 // oneOf returns one of the words that choices has, of which the first is the default.
@@ -148,10 +178,24 @@ func (s *settings) list(name string) (values []string) {
 func (s *settings) networks(name string) []string {
 	values := s.list(name)
 	for _, value := range values {
-		_, notAddress := netip.ParseAddr(value)
+		address, notAddress := netip.ParseAddr(value)
 		_, notPrefix := netip.ParsePrefix(value)
-		if notAddress != nil && notPrefix != nil {
+		if notAddress != nil && notPrefix != nil || address.Zone() != "" {
 			s.fault(name, "has %q but takes networks like 10.0.0.0/8 or fd00::/8", value)
+		}
+	}
+	return values
+}
+
+// origins returns a list of origins, written as browsers send them (RFC 6454, section 6.2): scheme, host and
+// a port that is not the usual one, in lower case and with nothing behind.
+func (s *settings) origins(name string) []string {
+	values := s.list(name)
+	for _, value := range values {
+		u, err := url.Parse(value)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(value, "*") ||
+			value != strings.ToLower(u.Scheme+"://"+u.Host) {
+			s.fault(name, "has %q but takes origins like https://shop.example.com, without a path or a *", value)
 		}
 	}
 	return values

@@ -27,7 +27,7 @@ var (
 	errInUse    = errors.New("another process is using it: stop that one, or set DATABASE_URL to another path")
 	errForeign  = errors.New("it is not a database of this program: set DATABASE_URL to another path")
 	errNewer    = errors.New("it was written by a newer version of this program: start that version")
-	errNoAccess = errors.New("give this user the right to write there, or set DATABASE_URL to another path")
+	errNoAccess = errors.New("this user must be able to write there, or DATABASE_URL be another path")
 	errDamaged  = errors.New("it is damaged: restore a backup, or save what can be read with sqlite3's .recover")
 )
 

@@ -104,6 +104,10 @@ func openSQLite(ctx context.Context, path string) (_ engine, err error) {
 
 // openPool opens a pool whose connections stay open, so that what they have prepared and cached stays too.
 func openPool(path string, size int, options url.Values) (*sql.DB, error) {
+	path, err := filepath.Abs(path) // a file: URI has no others
+	if err != nil {
+		return nil, err
+	}
 	// Only a file: URI honours mode=ro; a plain path silently ignores it.
 	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}
 	if !strings.HasPrefix(uri.Path, "/") { // C:/…

@@ -1,0 +1,156 @@
+//go:build unix
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const testUser = `{"username":"test","password":"test123","email":"test@test.com"}`
+
+// reply is what a client sees of an answer. Its status is 0 if no whole answer came back.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+
+	Code int
+	Msg  string
+	Data struct{ ID, Product, Token, UserID string }
+}
+
+// ok reports a success, which the service must never forget.
+func (r reply) ok() bool { return r.status == 200 && r.Code == 0 }
+
+func send(method, url, token, body string) (answer reply) {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		return reply{}
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return reply{}
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || json.Unmarshal(text, &answer) != nil {
+		return reply{}
+	}
+	answer.status, answer.header, answer.body = response.StatusCode, response.Header, string(text)
+	return answer
+}
+
+// login returns a token of the test user, who is registered if need be.
+func login(t *testing.T, base string) (token string) {
+	t.Helper()
+	require.Equal(t, 200, send("POST", base+"/user/register", "", testUser).status)
+	answer := send("POST", base+"/user/login", "", testUser)
+	require.True(t, answer.ok(), answer.body)
+	return answer.Data.Token
+}
+
+func create(base, token, product string) reply {
+	return send("POST", base+"/order/create", token, fmt.Sprintf(`{"product":%q,"price":1.5}`, product))
+}
+
+// ledger is what clients were told: the product and the fate of each order that was acknowledged.
+type ledger struct {
+	token string
+
+	mu        sync.Mutex
+	product   map[string]string // by id
+	cancelled map[string]bool   // true: acknowledged; false: asked for, but no answer came
+	fresh     []string          // not checked yet
+}
+
+func newLedger(token string) *ledger {
+	return &ledger{token: token, product: map[string]string{}, cancelled: map[string]bool{}}
+}
+
+// write creates orders, and cancels one in five, until an answer is no success.
+func (l *ledger) write(t *testing.T, base, client string) {
+	for n := 0; ; n++ {
+		product := fmt.Sprintf("product %d of %s", n, client)
+		answer := create(base, l.token, product)
+		if !answer.ok() {
+			return
+		}
+		id := answer.Data.ID
+		l.mu.Lock()
+		l.product[id] = product
+		l.fresh = append(l.fresh, id)
+		if n%5 == 0 {
+			l.cancelled[id] = false
+		}
+		l.mu.Unlock()
+		if n%5 > 0 {
+			continue
+		}
+		answer = send("DELETE", base+"/order/cancel/"+id, l.token, "")
+		if answer.status == 200 && answer.Code != 0 {
+			t.Errorf("order %s was acknowledged and is gone: %s", id, answer.Msg)
+		}
+		if !answer.ok() {
+			return
+		}
+		l.mu.Lock()
+		l.cancelled[id] = true
+		l.mu.Unlock()
+	}
+}
+
+// writeAll starts some clients that write until the service is gone, and returns what waits for their end.
+func (l *ledger) writeAll(t *testing.T, base string, clients int) (wait func()) {
+	var group sync.WaitGroup
+	for client := range clients {
+		group.Go(func() { l.write(t, base, fmt.Sprint("client ", client)) })
+	}
+	return group.Wait
+}
+
+// checkFresh compares what the service says now with what it acknowledged since the last check.
+func (l *ledger) checkFresh(t *testing.T, base string) {
+	t.Helper()
+	l.check(t, base, l.fresh)
+	l.fresh = nil
+}
+
+// checkAll does so with all that it ever acknowledged.
+func (l *ledger) checkAll(t *testing.T, base string) {
+	t.Helper()
+	var ids []string
+	for id := range l.product {
+		ids = append(ids, id)
+	}
+	l.check(t, base, ids)
+	t.Logf("%d orders and %d cancellations, none lost", len(l.product), len(l.cancelled))
+}
+
+func (l *ledger) check(t *testing.T, base string, ids []string) {
+	t.Helper()
+	for _, id := range ids {
+		answer := send("GET", base+"/order/query/"+id, l.token, "")
+		require.Equal(t, 200, answer.status)
+		acknowledged, asked := l.cancelled[id]
+		switch {
+		case acknowledged:
+			require.Equal(t, "订单不存在", answer.Msg, "the cancelling of order %s is lost", id)
+		case asked && answer.Code == 1: // cancelled, though nobody heard of it
+		default:
+			require.Zero(t, answer.Code, "order %s is lost: %s", id, answer.Msg)
+			require.Equal(t, l.product[id], answer.Data.Product)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+//go:build unix
+
+package e2e
+
+import (
+	"database/sql"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"userorder/database"
+	"userorder/database/databasetest"
+)
+
+// requireWhole checks a file as only SQLite can.
+func requireWhole(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?mode=ro")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	var verdict string
+	require.NoError(t, db.QueryRow("PRAGMA integrity_check").Scan(&verdict))
+	require.Equal(t, "ok", verdict)
+}
+
+// TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled pulls the plug on the program, not on the machine: what
+// the machine's crash would take is what TestAnAnswerComesAfterTheFlush is about.
+func TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		dir := t.TempDir()
+		p := start(t, dir, "DATABASE_URL="+url)
+		l := newLedger(login(t, p.url(t)))
+		for range rounds(3, 50) {
+			before := len(l.product)
+			wait := l.writeAll(t, p.url(t), 8)
+			time.Sleep(200*time.Millisecond + rand.N(200*time.Millisecond))
+			p.kill()
+			wait()
+			require.Greater(t, len(l.product), before, "nothing was written in this round")
+
+			p = start(t, dir, "DATABASE_URL="+url)
+			l.checkFresh(t, p.url(t))
+		}
+		l.checkAll(t, p.url(t))
+		if path, ok := database.SQLitePath(url); ok {
+			p.kill()
+			requireWhole(t, path)
+		}
+	})
+}

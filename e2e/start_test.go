@@ -1,0 +1,155 @@
+//go:build unix
+
+package e2e
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	require.NoError(t, err)
+	folder := t.TempDir()
+	noise := filepath.Join(folder, "noise.db")
+	require.NoError(t, os.WriteFile(noise, []byte(strings.Repeat("noise", 1000)), 0o600))
+
+	for _, test := range []struct {
+		name     string
+		settings []string
+		status   int
+		stderr   string
+	}{
+		{"a wrong setting", []string{"PORT=http"}, 2,
+			"wrong settings:\nPORT is \"http\" but must be a whole number from 0 to 65535.\n"},
+		{"several wrong settings", []string{"TOKEN_TTL=60", "MODULES=users", "JWT_SECRET=jwt-secret-string"}, 2,
+			"wrong settings:\nMODULES has \"users\" but knows only: user, order.\n" +
+				"TOKEN_TTL is \"60\" but must be a time of at least 1s, like 90s, 15m or 1h.\n" +
+				"JWT_SECRET is the secret of the tutorial, which everybody knows.\n"},
+		{"a proxy that is no network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
+			"wrong settings:\nTRUSTED_PROXIES has \"10.0.0.0/33\" but takes networks like 10.0.0.0/8 or fd00::/8.\n"},
+		{"a port that is taken", []string{"PORT=" + port}, 1,
+			"userorder: listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
+		{"a database that is a folder", []string{"DATABASE_URL=sqlite:" + folder}, 1,
+			"userorder: open sqlite:" + folder + ": open " + folder + ": is a directory: " +
+				"this user must be able to write there, or DATABASE_URL be another path\n"},
+		{"a database that is noise", []string{"DATABASE_URL=sqlite:" + noise}, 1,
+			"userorder: open sqlite:" + noise + ": it is not a database of this program: set DATABASE_URL to another path"},
+		{"a server that does not answer", []string{"DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/db"}, 1,
+			"userorder: open postgres://me@127.0.0.1:1/db: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := start(t, t.TempDir(), test.settings...)
+			require.Equal(t, test.status, p.exit(t))
+			stderr := said(t, p.stderr)
+			require.True(t, strings.HasPrefix(stderr, test.stderr), stderr)
+			if test.status == 1 {
+				requireOneLine(t, stderr)
+			}
+		})
+	}
+}
+
+func TestAWordThatIsNoCommandIsAnsweredWithTheUsage(t *testing.T) {
+	t.Parallel()
+	binary, err := build()
+	require.NoError(t, err)
+	for _, args := range [][]string{{"sevre"}, {"serve", "5000"}, {"backup"}, {"backup", "a", "b"}, {"-h"}} {
+		p := launch(t, t.TempDir(), exec.Command(binary, args...))
+		require.Equal(t, 2, p.exit(t))
+		require.Contains(t, said(t, p.stderr), "usage: userorder [serve], or userorder backup FILE")
+	}
+}
+
+// asNobody makes a command run as a user who may do nothing. Root's rights know no unwritable folders.
+func asNobody(t *testing.T, command *exec.Cmd) {
+	if os.Getuid() != 0 {
+		return // the user of the tests will do
+	}
+	const nobody = 65534
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+}
+
+func TestAFolderThatCannotBeWrittenIsSaidAtTheStart(t *testing.T) {
+	t.Parallel()
+	binary, err := build()
+	require.NoError(t, err)
+	dir, err := os.MkdirTemp("", "userorder-readonly-") // open to be entered, unlike t.TempDir
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o555))
+	for _, path := range []string{"app.db", "data/app.db"} {
+		command := exec.Command(binary)
+		asNobody(t, command)
+		p := launch(t, dir, command, "DATABASE_URL=sqlite:"+path)
+		require.Equal(t, 1, p.exit(t))
+		stderr := said(t, p.stderr)
+		require.Contains(t, stderr, "userorder: open sqlite:"+path+": ")
+		require.Contains(t, stderr, "permission denied: this user must be able to write there, or DATABASE_URL be another path")
+		requireOneLine(t, stderr)
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+func TestASecondProcessOnTheSameFileEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := start(t, dir)
+	token := login(t, first.url(t))
+	began := time.Now()
+	second := start(t, dir, "DATABASE_URL=sqlite:./data/../data/app.db")
+	require.Equal(t, 1, second.exit(t))
+	require.Less(t, time.Since(began), time.Second)
+	stderr := said(t, second.stderr)
+	requireOneLine(t, stderr)
+	require.Contains(t, stderr, "open sqlite:data/app.db: another process is using it")
+	require.True(t, create(first.url(t), token, "the first is unharmed").ok())
+	first.kill()
+	third := start(t, dir) // the lock has gone with the process
+	require.True(t, send("GET", third.url(t)+"/order/query/1", token, "").ok())
+}
+
+func TestSignalsEndTheProgramWithStatus0(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		p := start(t, t.TempDir())
+		p.url(t)
+		require.NoError(t, p.Process.Signal(signal))
+		require.Equal(t, 0, p.exit(t))
+		require.Empty(t, said(t, p.stderr))
+	}
+}
+
+func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, "JWT_SECRET=")
+	login(t, p.url(t))
+	entries, err := os.ReadDir(filepath.Join(dir, "data"))
+	require.NoError(t, err)
+	var names []string
+	for _, entry := range entries {
+		info, err := entry.Info()
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode(), entry.Name())
+		names = append(names, entry.Name())
+	}
+	require.Equal(t, []string{"app.db", "app.db-lock", "app.db-shm", "app.db-wal", "jwt_secret"}, names)
+	info, err := os.Stat(filepath.Join(dir, "data"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+}
