@@ -130,6 +130,20 @@ func isCorruption(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
+// headroom is what must fit on the disk before a file that could not be written counts as writable again. A
+// single page may fit where the pages of an order do not.
+const headroom = 1 << 20
+
+func checkRoom(dir string) error {
+	file, err := os.CreateTemp(dir, "room-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.Write(make([]byte, headroom))
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
 // mark writes into a new file whose it is.
 func mark(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, fmt.Sprintf(

@@ -143,12 +143,27 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 		return err
 	}
 	if f.writer.stalled.Load() {
-		if err := f.write(ctx, touch); err != nil {
+		if err := f.resume(ctx); err != nil {
 			return err
 		}
 	}
 	var tables int
 	return f.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
+}
+
+// resume finds out whether a file that could not be written can be written now. It moves the log into the
+// file first, which makes room: a log of many commits holds the same pages many times.
+func (f *sqliteFile) resume(ctx context.Context) error {
+	pool, err := openPool(f.path, 1, url.Values{"_pragma": {"busy_timeout(1000)"}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	_, _ = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // if it fails, there may be room all the same
+	if err := checkRoom(filepath.Dir(f.path)); err != nil {
+		return err
+	}
+	return f.write(ctx, touch)
 }
 
 // touch writes a page and changes nothing.

@@ -1,0 +1,179 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// readyWithin waits until /readyz has a status.
+func readyWithin(t *testing.T, base string, limit time.Duration, status int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return send("GET", base+"/readyz", "", "").status == status },
+		limit, 20*time.Millisecond, "/readyz is never %d", status)
+}
+
+// tmpfs mounts a small disk of its own and returns where.
+func tmpfs(t *testing.T, size string) string {
+	dir := t.TempDir()
+	need(t, "the right to mount a tmpfs", syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+size))
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	return dir
+}
+
+// inflate writes a file until the disk is full.
+func inflate(t *testing.T, path string) {
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	for chunk := 64 << 10; chunk > 0; chunk /= 2 {
+		for err = nil; err == nil; {
+			_, err = file.Write(make([]byte, chunk))
+		}
+		require.ErrorIs(t, err, syscall.ENOSPC)
+	}
+	require.NoError(t, file.Close())
+}
+
+func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
+	t.Parallel()
+	disk := tmpfs(t, "8m")
+	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
+	base := p.url(t)
+	l := newLedger(login(t, base))
+	for range rounds(2, 10) {
+		before := len(l.product)
+		wait := l.writeAll(t, base, 8)
+		time.Sleep(100 * time.Millisecond)
+		inflate(t, filepath.Join(disk, "balloon"))
+		wait() // until the last page is used up
+		require.Greater(t, len(l.product), before, "nothing was written in this round")
+		answer := create(base, l.token, "one more")
+		require.Equal(t, 503, answer.status, answer.body)
+		require.Equal(t, 503, answer.Code)
+		readyWithin(t, base, time.Second, 503)
+		require.Equal(t, 200, send("GET", base+"/healthz", "", "").status)
+		require.Equal(t, 200, send("GET", base+"/user/info", l.token, "").status)
+		l.checkFresh(t, base)
+
+		require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
+		readyWithin(t, base, 5*time.Second, 200) // without a write of ours
+		answer = create(base, l.token, "there is room again")
+		require.True(t, answer.ok(), answer.body)
+	}
+	p.stop(t)
+	requireWhole(t, filepath.Join(disk, "app.db"))
+	p = start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
+	l.checkAll(t, p.url(t))
+}
+
+// trace attaches strace to a process and returns once it has, and what ends it.
+func trace(t *testing.T, pid int, args ...string) (detach func()) {
+	strace, err := exec.LookPath("strace")
+	need(t, "strace", err)
+	command := exec.Command(strace, append([]string{"-f", "-p", fmt.Sprint(pid)}, args...)...)
+	stderr, err := command.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	attached := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			select {
+			case attached <- lines.Text():
+			default:
+			}
+		}
+	}()
+	detach = func() {
+		_ = command.Process.Signal(os.Interrupt)
+		_ = command.Wait()
+	}
+	select {
+	case line := <-attached:
+		if !strings.Contains(line, "attached") {
+			detach()
+			need(t, "the right to trace a process", fmt.Errorf("strace: %s", line))
+		}
+	case <-time.After(10 * time.Second):
+		detach()
+		require.FailNow(t, "strace does not attach")
+	}
+	return detach
+}
+
+func TestAFailedFlushIsSaidToBeUnknownAndEndsWriting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir)
+	base := p.url(t)
+	l := newLedger(login(t, base))
+	detach := trace(t, p.Process.Pid, "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO")
+	answer := create(base, l.token, "nobody knows")
+	require.Equal(t, 503, answer.status, answer.body)
+	require.Equal(t, "结果未知，请查询后再决定是否重试", answer.Msg)
+	detach() // the disk is well again, but what it dropped meanwhile cannot be known
+	for range 3 {
+		answer = create(base, l.token, "never")
+		require.Equal(t, 503, answer.status)
+		require.Equal(t, "服务暂不可用，请稍后重试", answer.Msg)
+		require.Equal(t, 503, send("GET", base+"/readyz", "", "").status)
+	}
+	require.Equal(t, 200, send("GET", base+"/healthz", "", "").status)
+	require.Equal(t, 200, send("GET", base+"/user/info", l.token, "").status)
+	p.kill()
+
+	p = start(t, dir)
+	base = p.url(t)
+	readyWithin(t, base, time.Second, 200)
+	require.True(t, create(base, l.token, "after the restart").ok())
+	for id := range 3 {
+		answer := send("GET", fmt.Sprintf("%s/order/query/%d", base, id+1), l.token, "")
+		require.NotEqual(t, "never", answer.Data.Product)
+	}
+	p.stop(t)
+	requireWhole(t, filepath.Join(dir, "data", "app.db"))
+}
+
+var (
+	walWrite = regexp.MustCompile(`pwrite64\((\d+), `)
+	flush    = regexp.MustCompile(`(?:fsync|fdatasync)(?:\((\d+)\)| resumed>\)) += 0`)
+	success  = regexp.MustCompile(`write\(\d+, "HTTP/1\.1 200 OK.*code\\":0`)
+)
+
+// TestAnAnswerComesAfterTheFlush looks at the system calls of one order: its page goes to the log, the log is
+// flushed, and then the answer leaves.
+func TestAnAnswerComesAfterTheFlush(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	token := login(t, p.url(t))
+	log := filepath.Join(t.TempDir(), "trace")
+	detach := trace(t, p.Process.Pid, "-e", "trace=pwrite64,fsync,fdatasync,write", "-s", "2000", "-o", log)
+	for n := range 5 {
+		require.True(t, create(p.url(t), token, fmt.Sprint("order ", n)).ok())
+	}
+	detach()
+	written, flushed, answers := false, false, 0
+	for line := range strings.Lines(said(t, log)) {
+		switch {
+		case walWrite.MatchString(line):
+			written, flushed = true, false
+		case flush.MatchString(line):
+			flushed = written
+		case success.MatchString(line):
+			require.True(t, flushed, "an answer left before the flush:\n%s", said(t, log))
+			written, flushed = false, false
+			answers++
+		}
+	}
+	require.Equal(t, 5, answers, said(t, log))
+}
