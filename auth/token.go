@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -91,8 +92,11 @@ func (t *Tokens) Issue(userID int64) (token string, err error) {
 
 // Verify returns the user whom a token was issued to. It refuses what golang-jwt lets pass as well: an
 // unknown crit (RFC 7515, section 4.1.11), another typ, claims given twice or in another case, an iat in
-// the future, a life that we would not have given it.
+// the future, a life that we would not have given it, line breaks.
 func (t *Tokens) Verify(token string) (userID int64, err error) {
+	if strings.ContainsAny(token, "\r\n") { // Go's base64 skips them, even where it is strict
+		return 0, errors.New("token holds a line break")
+	}
 	var c claims
 	parsed, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.keys, nil })
 	if err != nil {
@@ -123,8 +127,8 @@ type claims struct {
 	jwt.RegisteredClaims
 }
 
-// UnmarshalJSON refuses a claim that is given twice or in another case, and a date that is not a number,
-// all of which encoding/json or golang-jwt would take.
+// UnmarshalJSON refuses a claim that is given twice or in another case, and a date that is not a number or
+// beyond all dates, all of which encoding/json or golang-jwt would take.
 func (c *claims) UnmarshalJSON(text []byte) error {
 	object, err := httpapi.ParseObject(text)
 	if err != nil {
@@ -136,9 +140,16 @@ func (c *claims) UnmarshalJSON(text []byte) error {
 		}
 	}
 	for _, name := range []string{"exp", "nbf", "iat"} {
-		if value, ok := object[name]; ok && !strings.ContainsRune("-0123456789", rune(value[0])) {
-			return fmt.Errorf("%s is not a number", name)
+		if value, ok := object[name]; ok && !isDate(value) {
+			return fmt.Errorf("%s is not a date", name)
 		}
 	}
 	return json.Unmarshal(text, &c.RegisteredClaims)
+}
+
+// isDate reports whether a value is a number of seconds that golang-jwt can convert. One beyond int64 it
+// takes for long ago, so that a token from the far future would pass.
+func isDate(value json.RawMessage) bool {
+	seconds, err := strconv.ParseFloat(string(value), 64)
+	return err == nil && math.Abs(seconds) < 1<<53
 }
