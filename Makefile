@@ -2,8 +2,12 @@
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+FUZZTIME ?= 1m
+# Without a limit Go spends whole minutes on making one long input shorter.
+FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint fmt bench check
+.PHONY: help run build test race lint fmt bench fuzz check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +34,12 @@ fmt: ## format the code
 
 bench: ## run the benchmarks beside the code
 	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## look for inputs that break a rule, FUZZTIME (1m) each on bodies, prices, ids and tokens
+	$(FUZZ) -fuzz '^FuzzBind$$' ./httpapi
+	$(FUZZ) -fuzz '^FuzzPrice$$' ./order
+	$(FUZZ) -fuzz '^FuzzOrderID$$' ./order
+	$(FUZZ) -fuzz '^FuzzToken$$' ./auth
 
 check: ## all that a change must pass
 	test -z "$$(gofmt -l .)"

@@ -22,12 +22,12 @@ import (
 
 // client calls the module, which is alone on its engine, as any user.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	engine http.Handler
 	module *Module
 }
 
-func alone(t *testing.T, db *database.DB) client {
+func alone(t testing.TB, db *database.DB) client {
 	tokens, err := auth.NewTokens(auth.Config{Secret: []byte(strings.Repeat("s", 32)), TTL: time.Hour})
 	require.NoError(t, err)
 	module, err := New(t.Context(), Config{DB: db, Tokens: tokens})
