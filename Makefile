@@ -1,13 +1,14 @@
 # Everything here needs Go alone, but for race and check, which need a C compiler as well.
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 FUZZTIME ?= 1m
 # Without a limit Go spends whole minutes on making one long input shorter.
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint fmt bench fuzz check
+.PHONY: help run build test race chaos fuzz bench lint fmt vuln check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +27,12 @@ test: ## run all tests, on SQLite and, if this machine has it, on PostgreSQL
 race: ## run all tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 
+# strace and the right to mount are needed for some of it; what is skipped for want of them is counted.
+chaos: ## kill, starve, flood and stop the built program, for some minutes
+	@CHAOS=1 go test -count 1 -v -timeout 20m ./e2e 2>&1 | awk '!/^ *===/ { print; fflush() } \
+		/^--- PASS/ { passed++ } /^--- FAIL/ { failed++ } /^--- SKIP/ { skipped++ } /^(FAIL|panic:)/ { broken = 1 } \
+		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken || !passed }'
+
 lint: ## look for mistakes and bad style
 	go run $(GOLANGCI) run
 
@@ -40,6 +47,9 @@ fuzz: ## look for inputs that break a rule, FUZZTIME (1m) each on bodies, prices
 	$(FUZZ) -fuzz '^FuzzPrice$$' ./order
 	$(FUZZ) -fuzz '^FuzzOrderID$$' ./order
 	$(FUZZ) -fuzz '^FuzzToken$$' ./auth
+
+vuln: ## look for known holes in what it is built from; needs the network
+	@go run $(GOVULNCHECK) ./... || { echo 'make vuln: there is a hole, or the database of holes could not be reached (GOVULNDB names another).'; exit 1; }
 
 check: ## all that a change must pass
 	test -z "$$(gofmt -l .)"

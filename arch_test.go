@@ -36,6 +36,9 @@ var onlyIn = map[string]string{
 	"golang.org/x/text/secure":  "user",
 	"golang.org/x/crypto":       "user",
 	"github.com/go-playground/": "user",
+	"github.com/gofrs/flock":    "database",
+	"github.com/gin-contrib/":   "httpapi",
+	"golang.org/x/time":         "httpapi",
 }
 
 // imports returns what the files of each package import. Tests may import databasetest besides, but

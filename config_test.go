@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/httpapi"
+	"userorder/user"
 )
 
 func TestEverySettingHasADefault(t *testing.T) {
@@ -22,6 +25,41 @@ func TestEverySettingHasADefault(t *testing.T) {
 	require.GreaterOrEqual(t, cfg.HashConcurrency, 1)
 	require.Empty(t, cfg.TrustedProxies)
 	require.False(t, cfg.LogJSON)
+	require.Empty(t, cfg.Origins)
+	require.Equal(t, 10_000, cfg.MaxConnections)
+	require.Equal(t, Limits{
+		Requests:      httpapi.Limit{Count: 300, Per: 10 * time.Second, Burst: 300},
+		Logins:        httpapi.Limit{Count: 20, Per: time.Minute, Burst: 10},
+		Registrations: httpapi.Limit{Count: 30, Per: time.Hour, Burst: 10},
+		Failures:      user.Throttle{Failures: 5, Window: 15 * time.Minute, Delay: time.Second, MaxDelay: 5 * time.Minute},
+	}, cfg.Limits)
+}
+
+func TestTheLimitsCanBeSetAndLifted(t *testing.T) {
+	settings := map[string]string{
+		"RATE_LIMIT_REQUESTS": "1000/1m", "RATE_LIMIT_LOGINS": "60/1h:5", "RATE_LIMIT_REGISTRATIONS": "1/24h",
+		"LOGIN_FAILURES": "3/1h", "LOGIN_DELAY": "500ms", "LOGIN_DELAY_MAX": "1m",
+	}
+	cfg, err := loadConfig(environment(settings))
+	require.NoError(t, err)
+	require.Equal(t, Limits{
+		Requests:      httpapi.Limit{Count: 1000, Per: time.Minute, Burst: 1000},
+		Logins:        httpapi.Limit{Count: 60, Per: time.Hour, Burst: 5},
+		Registrations: httpapi.Limit{Count: 1, Per: 24 * time.Hour, Burst: 1},
+		Failures:      user.Throttle{Failures: 3, Window: time.Hour, Delay: 500 * time.Millisecond, MaxDelay: time.Minute},
+	}, cfg.Limits)
+	settings["RATE_LIMIT"] = "off"
+	cfg, err = loadConfig(environment(settings))
+	require.NoError(t, err)
+	require.Zero(t, cfg.Limits)
+}
+
+func TestModulesThatNameOneFileDifferentlyShareIt(t *testing.T) {
+	cfg, err := loadConfig(environment(map[string]string{
+		"USER_DATABASE_URL": "sqlite:data/app.db", "ORDER_DATABASE_URL": "sqlite:./data/../data//app.db",
+	}))
+	require.NoError(t, err)
+	require.Equal(t, cfg.UserDatabaseURL, cfg.OrderDatabaseURL)
 }
 
 func TestASettingThatIsEmptyCountsAsUnset(t *testing.T) {
@@ -46,6 +84,26 @@ func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
 		{map[string]string{"RATE_LIMIT": "maybe"}, `RATE_LIMIT is "maybe" but must be one of: on, off.`},
 		{map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, nginx"},
 			`TRUSTED_PROXIES has "nginx" but takes networks like 10.0.0.0/8 or fd00::/8.`},
+		{map[string]string{"TRUSTED_PROXIES": "10.0.0.0/33"},
+			`TRUSTED_PROXIES has "10.0.0.0/33" but takes networks like 10.0.0.0/8 or fd00::/8.`},
+		{map[string]string{"TRUSTED_PROXIES": "fe80::1%eth0"},
+			`TRUSTED_PROXIES has "fe80::1%eth0" but takes networks like 10.0.0.0/8 or fd00::/8.`},
+		{map[string]string{"CORS_ORIGINS": "https://good.example, *"},
+			`CORS_ORIGINS has "*" but takes origins like https://shop.example.com, without a path or a *.`},
+		{map[string]string{"CORS_ORIGINS": "https://shop.example/"},
+			`CORS_ORIGINS has "https://shop.example/" but takes origins like https://shop.example.com, without a path or a *.`},
+		{map[string]string{"CORS_ORIGINS": "shop.example"},
+			`CORS_ORIGINS has "shop.example" but takes origins like https://shop.example.com, without a path or a *.`},
+		{map[string]string{"CORS_ORIGINS": "https://*.example"},
+			`CORS_ORIGINS has "https://*.example" but takes origins like https://shop.example.com, without a path or a *.`},
+		{map[string]string{"MAX_CONNECTIONS": "0"}, `MAX_CONNECTIONS is "0" but must be a whole number from 1 to 1000000.`},
+		{map[string]string{"RATE_LIMIT_REQUESTS": "300"},
+			`RATE_LIMIT_REQUESTS is "300" but must be COUNT/TIME or COUNT/TIME:BURST, like 300/10s or 20/1m:10.`},
+		{map[string]string{"RATE_LIMIT_LOGINS": "0/1m"},
+			`RATE_LIMIT_LOGINS is "0/1m" but must be COUNT/TIME or COUNT/TIME:BURST, like 300/10s or 20/1m:10.`},
+		{map[string]string{"RATE_LIMIT_REGISTRATIONS": "1/1h:"},
+			`RATE_LIMIT_REGISTRATIONS is "1/1h:" but must be COUNT/TIME or COUNT/TIME:BURST, like 300/10s or 20/1m:10.`},
+		{map[string]string{"LOGIN_DELAY": "1h"}, `LOGIN_DELAY_MAX is 5m0s, which is less than LOGIN_DELAY.`},
 		{map[string]string{"DATABASE_URL": "mysql://me:hunter2@host/db"}, `DATABASE_URL must be sqlite:PATH or postgres://….`},
 		{map[string]string{"ORDER_DATABASE_URL": "orders.db"}, `ORDER_DATABASE_URL must be sqlite:PATH or postgres://….`},
 		{map[string]string{"JWT_SECRET": "hunter2"}, `JWT_SECRET has 7 bytes and needs at least 32.`},

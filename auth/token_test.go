@@ -169,6 +169,22 @@ func trailing(last byte) string {
 	return string(alphabet[strings.IndexByte(alphabet, last)|1])
 }
 
+func TestWhateverTheClockDoesATokenIsGoodFromItsIssueToItsEndAlone(t *testing.T) {
+	clock := now
+	tokens := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
+	token, err := tokens.Issue(7)
+	require.NoError(t, err)
+	for _, step := range []time.Duration{
+		0, time.Minute, time.Hour - time.Second, time.Hour, 24 * time.Hour, // forth
+		time.Hour, time.Hour - time.Second, 0, -5 * time.Second, -6 * time.Second, -24 * time.Hour, // and back
+		time.Minute, time.Hour, -time.Hour, 30 * time.Minute, // and wildly
+	} {
+		clock = now.Add(step)
+		_, err := tokens.Verify(token)
+		require.Equal(t, -5*time.Second <= step && step < time.Hour, err == nil, "at %v: %v", step, err)
+	}
+}
+
 func TestALongerTTLIsNotCutToADay(t *testing.T) {
 	tokens := newTokens(t, auth.Config{TTL: 48 * time.Hour})
 	token, err := tokens.Issue(7)

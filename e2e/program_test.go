@@ -37,13 +37,12 @@ func slow(t *testing.T) {
 	}
 }
 
-// need skips a test where a program or a right is missing, or fails it under CHAOS=1, so that nothing is
-// passed over in silence.
+// need skips a test where a program or a right is missing, or fails it if REQUIRE_TOOLS=1.
 func need(t *testing.T, what string, err error) {
 	switch {
 	case err == nil:
-	case os.Getenv("CHAOS") != "":
-		require.NoError(t, err, "needs %s", what)
+	case os.Getenv("REQUIRE_TOOLS") == "1":
+		require.NoError(t, err, "needs %s, and REQUIRE_TOOLS is set", what)
 	default:
 		t.Skipf("needs %s: %v", what, err)
 	}

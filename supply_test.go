@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+	"os"
+)
+
+// linked returns the versions of the modules that this test binary was built from.
+func linked(t *testing.T) map[string]string {
+	info, ok := debug.ReadBuildInfo()
+	require.True(t, ok)
+	versions := map[string]string{}
+	for _, module := range info.Deps {
+		if module.Replace != nil {
+			module = module.Replace
+		}
+		versions[module.Path] = module.Version
+	}
+	require.NotEmpty(t, versions)
+	return versions
+}
+
+func TestWhatWeAreBuiltFromHasNoKnownHoles(t *testing.T) {
+	versions := linked(t)
+	for path, least := range map[string]string{
+		"github.com/quic-go/quic-go":   "v0.65.0", // gin alone would take one that can be made to crash
+		"github.com/jackc/pgx/v5":      "v5.12.0", // GHSA-j38q-h3ph-jjpq, GHSA-95fj-3fxw-g62g
+		"github.com/golang-jwt/jwt/v5": "v5.3.1",
+		"modernc.org/sqlite":           "v1.62.0",
+	} {
+		require.GreaterOrEqual(t, semver.Compare(versions[path], least), 0, "%s is %q", path, versions[path])
+	}
+}
+
+// TestSQLiteHasTheLibcItWasMadeFor: its C code was translated against one version of modernc.org/libc, and
+// with another one it may fail in any way (https://gitlab.com/cznic/sqlite/-/issues/177).
+func TestSQLiteHasTheLibcItWasMadeFor(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-json", "modernc.org/sqlite").Output()
+	require.NoError(t, err)
+	var module struct{ GoMod string }
+	require.NoError(t, json.Unmarshal(out, &module))
+	text, err := os.ReadFile(module.GoMod)
+	require.NoError(t, err)
+	file, err := modfile.Parse(module.GoMod, text, nil)
+	require.NoError(t, err)
+	for _, requirement := range file.Require {
+		if requirement.Mod.Path == "modernc.org/libc" {
+			require.Equal(t, requirement.Mod.Version, linked(t)["modernc.org/libc"])
+			return
+		}
+	}
+	require.FailNow(t, "modernc.org/sqlite requires no modernc.org/libc any more")
+}
