@@ -74,7 +74,7 @@ func TestAWordThatIsNoCommandIsAnsweredWithTheUsage(t *testing.T) {
 }
 
 // asNobody makes a command run as a user who may do nothing. Root's rights know no unwritable folders.
-func asNobody(t *testing.T, command *exec.Cmd) {
+func asNobody(command *exec.Cmd) {
 	if os.Getuid() != 0 {
 		return // the user of the tests will do
 	}
@@ -92,7 +92,7 @@ func TestAFolderThatCannotBeWrittenIsSaidAtTheStart(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o555))
 	for _, path := range []string{"app.db", "data/app.db"} {
 		command := exec.Command(binary)
-		asNobody(t, command)
+		asNobody(command)
 		p := launch(t, dir, command, "DATABASE_URL=sqlite:"+path)
 		require.Equal(t, 1, p.exit(t))
 		stderr := said(t, p.stderr)
