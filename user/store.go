@@ -2,7 +2,9 @@ package user
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -65,9 +67,9 @@ func (s *store) replaceHash(ctx context.Context, id int64, old, hash string) err
 
 // failures returns the wrong passwords for a name, of which there may be none.
 func (s *store) failures(ctx context.Context, name Username) (f failures, err error) {
-	const query = `SELECT failures, failed_at, delay FROM login_failures WHERE username_key = $1`
+	const query = `SELECT failures, failed_at, delay FROM login_failures WHERE name_hash = $1`
 	var failedAt, delay int64
-	err = s.db.QueryRow(ctx, query, name.key).Scan(&f.count, &failedAt, &delay)
+	err = s.db.QueryRow(ctx, query, hashOf(name)).Scan(&f.count, &failedAt, &delay)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return failures{}, nil
@@ -82,8 +84,8 @@ func (s *store) failures(ctx context.Context, name Username) (f failures, err er
 // is under way, during which none is counted.
 func (s *store) addFailure(ctx context.Context, name Username, t Throttle, at time.Time) (count int64, err error) {
 	const query = `
-		INSERT INTO login_failures (username_key, failures, failed_at, delay) VALUES ($1, 1, $2, $3)
-		ON CONFLICT (username_key) DO UPDATE SET
+		INSERT INTO login_failures (name_hash, failures, failed_at, delay) VALUES ($1, 1, $2, $3)
+		ON CONFLICT (name_hash) DO UPDATE SET
 			failures = CASE
 				WHEN login_failures.failed_at + login_failures.delay < $4 THEN 1
 				ELSE login_failures.failures + 1 END,
@@ -102,7 +104,7 @@ func (s *store) addFailure(ctx context.Context, name Username, t Throttle, at ti
 	}
 	err = s.db.Write(ctx, func(tx *database.Tx) error {
 		count = 0
-		err := tx.QueryRow(query, name.key, at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
+		err := tx.QueryRow(query, hashOf(name), at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
 			int64(t.Failures), t.Delay.Milliseconds(), t.MaxDelay.Milliseconds()).Scan(&count)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -117,9 +119,9 @@ func (s *store) addFailure(ctx context.Context, name Username, t Throttle, at ti
 
 // forgetFailures forgets f unless there was another failure since.
 func (s *store) forgetFailures(ctx context.Context, name Username, f failures) error {
-	const query = `DELETE FROM login_failures WHERE username_key = $1 AND failures = $2 AND failed_at = $3`
+	const query = `DELETE FROM login_failures WHERE name_hash = $1 AND failures = $2 AND failed_at = $3`
 	err := s.db.Write(ctx, func(tx *database.Tx) error {
-		_, err := tx.Exec(query, name.key, f.count, f.failedAt.UnixMilli())
+		_, err := tx.Exec(query, hashOf(name), f.count, f.failedAt.UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -128,20 +130,25 @@ func (s *store) forgetFailures(ctx context.Context, name Username, f failures) e
 	return nil
 }
 
-// dropFailures removes a few rows of before a time, more than one new failure can have added.
-func (s *store) dropFailures(ctx context.Context, before time.Time) error {
+// dropFailures removes rows of before a time among the few that follow the one of name. Names are spread by
+// their hashes, so every row is looked at sooner or later.
+func (s *store) dropFailures(ctx context.Context, name Username, before time.Time) error {
 	const query = `
-		DELETE FROM login_failures WHERE username_key IN
-			(SELECT username_key FROM login_failures WHERE failed_at < $1 ORDER BY failed_at LIMIT 10)
-		AND failed_at < $1`
+		DELETE FROM login_failures WHERE failed_at < $1 AND name_hash IN
+			(SELECT name_hash FROM login_failures WHERE name_hash > $2 ORDER BY name_hash LIMIT 20)`
 	err := s.db.Write(ctx, func(tx *database.Tx) error {
-		_, err := tx.Exec(query, before.UnixMilli())
+		_, err := tx.Exec(query, before.UnixMilli(), hashOf(name))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("delete old login failures: %w", err)
 	}
 	return nil
+}
+
+func hashOf(name Username) string {
+	hash := sha256.Sum256([]byte(name.key))
+	return hex.EncodeToString(hash[:])
 }
 
 func selectError(err error) error {

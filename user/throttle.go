@@ -83,7 +83,7 @@ func (t *throttle) wrong(ctx context.Context, name Username) error {
 	case count == 0:
 		return ErrTooManyFailures.After(t.Delay) // at least
 	case count == 1: // a row came, so old ones may go; if that fails, the next name tries again
-		_ = t.store.dropFailures(ctx, now.Add(-t.Window-t.MaxDelay))
+		_ = t.store.dropFailures(ctx, name, now.Add(-t.Window-t.MaxDelay))
 	}
 	return ErrCredentials
 }

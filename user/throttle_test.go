@@ -185,15 +185,15 @@ func TestRowsOfOldFailuresGoAsNewOnesCome(t *testing.T) {
 			require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM login_failures").Scan(&count))
 			return count
 		}
-		for i := range 25 {
+		for i := range 100 {
 			try(handler, fmt.Sprint("nobody", i), "guess")
 		}
-		require.Equal(t, 25, rows())
+		require.Equal(t, 100, rows(), "a row went that is still of use")
 		clock.Add((21 * time.Minute).Milliseconds())
-		for i := range 3 {
+		for i := range 40 { // the hashes of these names lie among those of the others
 			try(handler, fmt.Sprint("anybody", i), "guess")
 		}
-		require.Equal(t, 3, rows())
+		require.Less(t, rows(), 50)
 	})
 }
 

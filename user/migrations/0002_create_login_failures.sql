@@ -1,9 +1,9 @@
 -- +goose Up
--- Names of nobody have rows, too. Old rows go one by one as new ones come.
+-- Names of nobody have rows, too, and what people type for a name may be a password: so it is hashed. That also
+-- spreads the rows, of which each new one looks at a few others and removes those that are of no use any more.
 CREATE TABLE login_failures (
-    username_key TEXT   NOT NULL PRIMARY KEY,
-    failures     BIGINT NOT NULL, -- in a row
-    failed_at    BIGINT NOT NULL, -- milliseconds since 1970, UTC
-    delay        BIGINT NOT NULL  -- milliseconds from failed_at during which no password is looked at
+    name_hash TEXT   NOT NULL PRIMARY KEY, -- SHA-256 of the username_key
+    failures  BIGINT NOT NULL,             -- in a row
+    failed_at BIGINT NOT NULL,             -- milliseconds since 1970, UTC
+    delay     BIGINT NOT NULL              -- milliseconds from failed_at during which no password is looked at
 );
-CREATE INDEX login_failures_failed_at ON login_failures (failed_at);
