@@ -28,7 +28,7 @@ func throttled(t *testing.T, db *database.DB, throttle Throttle) (handler http.H
 	service := module.handler.service
 	service.throttle.Throttle = throttle
 	service.throttle.now = func() time.Time { return time.UnixMilli(clock.Load()) }
-	register(handler, "test")
+	insertCheaply(t, service.store, "test", "test123")
 	return handler, clock
 }
 
