@@ -20,6 +20,7 @@ type Config struct {
 	Modules          []string
 	UserDatabaseURL  string // empty: the module is not served
 	OrderDatabaseURL string
+	Database         database.Options
 	Secret           []byte // empty: keep one beside the SQLite file
 	PreviousSecret   []byte
 	TokenTTL         time.Duration
@@ -85,6 +86,10 @@ func loadLimits(s *settings) Limits {
 func (c *Config) serves(module string) bool { return slices.Contains(c.Modules, module) }
 
 func (c *Config) loadDatabases(s *settings) {
+	c.Database = database.Options{
+		PoolSize:     s.integer("DATABASE_POOL_SIZE", max(8, 4*runtime.GOMAXPROCS(0)), 1, 10_000),
+		PoolLifetime: s.duration("DATABASE_POOL_LIFETIME", 30*time.Minute, time.Second),
+	}
 	shared := s.database("DATABASE_URL", "sqlite:data/app.db")
 	users := s.database("USER_DATABASE_URL", shared)
 	orders := s.database("ORDER_DATABASE_URL", shared)

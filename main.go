@@ -126,7 +126,7 @@ func (a *api) open(ctx context.Context, cfg Config) error {
 		if url == "" || a.databases[url] != nil {
 			continue
 		}
-		db, err := database.Open(ctx, url)
+		db, err := database.Open(ctx, url, cfg.Database)
 		if err != nil {
 			return err
 		}

@@ -24,9 +24,8 @@ type DB struct {
 
 // engine is what SQLite and PostgreSQL do each in their own way.
 type engine interface {
-	runner() runner
+	queryRow(ctx context.Context, query string, args, dest []any) error
 	write(ctx context.Context, fn func(*Tx) error) error
-	observe(err error) // what a query came to
 	ping(ctx context.Context) error
 	migrate(ctx context.Context, module string, files fs.FS) error
 	close() error
@@ -38,15 +37,23 @@ type runner interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// Options is what Open needs besides a URL. The zero Options will do.
+type Options struct {
+	// The pool of connections to PostgreSQL: how many there are at most, unless the URL has a pool_max_conns,
+	// and for how long one is used. 0 is what pgxpool does by itself.
+	PoolSize     int
+	PoolLifetime time.Duration
+}
+
 // Open opens the database at url and checks that it answers. The url is sqlite:PATH, whose folder and
 // file are made if they are missing, or postgres://…, as libpq and pgx read it. No error that it returns
 // contains a password.
-func Open(ctx context.Context, url string) (*DB, error) {
+func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	open, err := opener(url)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := open(ctx)
+	engine, err := open(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
@@ -60,14 +67,14 @@ func CheckURL(url string) error {
 }
 
 // opener reads the form of a URL and returns what opens it.
-func opener(url string) (func(context.Context) (engine, error), error) {
+func opener(url string) (func(context.Context, Options) (engine, error), error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "sqlite":
 		if err := checkPath(rest); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context) (engine, error) { return openSQLite(ctx, rest) }, nil
+		return func(ctx context.Context, _ Options) (engine, error) { return openSQLite(ctx, rest) }, nil
 	case "postgres", "postgresql":
 		if !strings.HasPrefix(rest, "//") { // pgx would read it as key=value pairs and go elsewhere
 			break
@@ -76,7 +83,9 @@ func opener(url string) (func(context.Context) (engine, error), error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context) (engine, error) { return openPostgres(ctx, cfg) }, nil
+		return func(ctx context.Context, options Options) (engine, error) {
+			return openPostgres(ctx, url, cfg, options)
+		}, nil
 	}
 	return nil, errors.New("must be sqlite:PATH or postgres://…")
 }
@@ -86,16 +95,17 @@ func SQLitePath(url string) (path string, ok bool) {
 	return strings.CutPrefix(url, "sqlite:")
 }
 
-// QueryRow runs a query that returns at most one row. It never writes. What goes wrong is returned by
-// Scan: sql.ErrNoRows, an error that wraps ErrUnavailable, or one that names a faulty statement. It
-// blocks until a connection is free and the row is read, for 5 seconds at most.
+// QueryRow prepares a query that returns at most one row and never writes. Scan runs it and returns what
+// goes wrong: sql.ErrNoRows, an error that wraps ErrUnavailable, or one that names a faulty statement. It
+// blocks until a connection is free and the row is read, for 5 seconds at most; on PostgreSQL it tries again
+// where a connection is lost.
 //
 // Parameters are $1…$n, numbered in the order of their first use; the same text runs on both engines.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	return &Row{row: db.engine.runner().QueryRowContext(ctx, query, args...), done: func(err error) {
-		cancel()
-		db.engine.observe(err)
+	return &Row{scan: func(dest []any) error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return db.engine.queryRow(ctx, query, args, dest)
 	}}
 }
 
@@ -106,7 +116,8 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 //
 // On SQLite the calls that wait while a commit reaches the disk share the next transaction, each behind a
 // savepoint of its own; on PostgreSQL a call is a transaction, and one that loses to another (40001,
-// 40P01) is run again, so fn must be able to run more than once. Everybody waits for fn: it must do
+// 40P01), or loses its connection before COMMIT is sent, is run again, three times at most, so fn must be able
+// to run more than once. Everybody waits for fn: it must do
 // nothing but run statements of its Tx, no hashing, no network, no other method of the DB.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -156,23 +167,18 @@ func (tx *Tx) Exec(query string, args ...any) (rows int64, err error) {
 	return result.RowsAffected()
 }
 
-// QueryRow runs a statement that returns at most one row.
+// QueryRow prepares a statement that returns at most one row. Scan runs it.
 func (tx *Tx) QueryRow(query string, args ...any) *Row {
-	return &Row{row: tx.runner.QueryRowContext(tx.ctx, query, args...)}
+	return &Row{scan: func(dest []any) error { return tx.runner.QueryRowContext(tx.ctx, query, args...).Scan(dest...) }}
 }
 
 // Row is the result of QueryRow.
 type Row struct {
-	row  *sql.Row
-	done func(error)
+	scan func(dest []any) error
 }
 
-// Scan copies the columns of the row into dest and must be called exactly once. It returns sql.ErrNoRows
-// if there is no row.
+// Scan runs the query, copies the columns of the row into dest, and must be called exactly once. It returns
+// sql.ErrNoRows if there is no row.
 func (r *Row) Scan(dest ...any) error {
-	err := r.row.Scan(dest...)
-	if r.done != nil {
-		r.done(err)
-	}
-	return classify(err)
+	return classify(r.scan(dest))
 }

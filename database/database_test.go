@@ -159,7 +159,7 @@ func TestConcurrentWritesDoNotHarmEachOther(t *testing.T) {
 
 func TestAClosedDatabaseIsUnavailable(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		db, err := database.Open(t.Context(), url)
+		db, err := database.Open(t.Context(), url, database.Options{})
 		require.NoError(t, err)
 		require.NoError(t, db.Ping(t.Context()))
 		require.NoError(t, db.Close())
@@ -248,7 +248,7 @@ func TestOpen(t *testing.T) {
 		url := "postgres://user:hunter2@127.0.0.1:1/db"
 		require.NoError(t, database.CheckURL(url))
 		start := time.Now()
-		_, err := database.Open(t.Context(), url)
+		_, err := database.Open(t.Context(), url, database.Options{})
 		require.ErrorContains(t, err, "postgres://user@127.0.0.1:1/db")
 		require.NotContains(t, err.Error(), "hunter2")
 		require.Less(t, time.Since(start), 10*time.Second)

@@ -22,7 +22,7 @@ import (
 func filled(t *testing.T) string {
 	url := databasetest.SQLite(t)
 	path, _ := database.SQLitePath(url)
-	db, err := database.Open(t.Context(), url)
+	db, err := database.Open(t.Context(), url, database.Options{})
 	require.NoError(t, err)
 	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
 	for i := range 200 {
@@ -90,7 +90,7 @@ func TestAFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 			path := filled(t)
 			test.spoil(t, path)
 			before := checksum(t, path)
-			_, err := database.Open(t.Context(), "sqlite:"+path)
+			_, err := database.Open(t.Context(), "sqlite:"+path, database.Options{})
 			require.ErrorContains(t, err, "open sqlite:"+path+": "+test.want)
 			require.Equal(t, before, checksum(t, path), "the file was changed")
 		})
@@ -129,7 +129,7 @@ func TestASecondProcessIsKeptFromTheFile(t *testing.T) {
 	url := databasetest.SQLite(t)
 	db := databasetest.Open(t, url)
 	start := time.Now()
-	_, err := database.Open(t.Context(), url) // a lock of its own, as another process would have
+	_, err := database.Open(t.Context(), url, database.Options{}) // a lock of its own, as another process would have
 	require.ErrorContains(t, err, "another process is using it: stop that one, or set DATABASE_URL to another path")
 	require.Less(t, time.Since(start), time.Second)
 	require.NoError(t, db.Migrate(t.Context(), "notes", notes))

@@ -3,16 +3,21 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -20,8 +25,16 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// maxRetries is how often a transaction that lost to another is run again.
-const maxRetries = 3
+const (
+	// maxTries is how often something is tried that may be tried again.
+	maxTries = 3
+
+	// connectTimeout bounds the wait for each of several hosts, so that the last one is reached in time.
+	connectTimeout = 3 * time.Second
+
+	// pingTimeout is shorter than the patience of whoever asks for the readiness.
+	pingTimeout = 2 * time.Second
+)
 
 // postgresServer is a PostgreSQL database behind pgx's pool.
 type postgresServer struct {
@@ -39,13 +52,42 @@ func parsePostgres(raw string) (*pgxpool.Config, error) {
 		}
 		return nil, fmt.Errorf("is not a PostgreSQL URL: %w", cause)
 	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = 3 * time.Second
+	server := cfg.ConnConfig
+	if server.ConnectTimeout == 0 || server.ConnectTimeout > connectTimeout {
+		server.ConnectTimeout = connectTimeout
+	}
+	if server.ValidateConnect == nil && len(hosts(server)) > 1 {
+		// Of a primary and its standbys only one takes writes, and which one changes.
+		server.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	return cfg, nil
 }
 
-func openPostgres(ctx context.Context, cfg *pgxpool.Config) (engine, error) {
+// hosts returns the addresses that a connection may go to, in their order.
+func hosts(server *pgx.ConnConfig) (addresses []string) {
+	add := func(host string, port uint16) {
+		if address := fmt.Sprintf("%s:%d", host, port); !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
+	}
+	add(server.Host, server.Port)
+	for _, fallback := range server.Fallbacks { // further hosts, and the same ones without TLS
+		add(fallback.Host, fallback.Port)
+	}
+	return addresses
+}
+
+// ownPoolSize is how a URL sets the size of its pool, as pgxpool reads it.
+var ownPoolSize = regexp.MustCompile(`[?&]pool_max_conns=`)
+
+func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {
+	if options.PoolSize > 0 && !ownPoolSize.MatchString(url) {
+		cfg.MaxConns = int32(options.PoolSize) //nolint:gosec // settings bound it
+	}
+	if options.PoolLifetime > 0 {
+		cfg.MaxConnLifetime = options.PoolLifetime
+		cfg.MaxConnLifetimeJitter = options.PoolLifetime / 10 // so that they do not all end at once
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -58,27 +100,58 @@ func openPostgres(ctx context.Context, cfg *pgxpool.Config) (engine, error) {
 	return p, nil
 }
 
-func (p *postgresServer) runner() runner { return p.db }
+// ping reports a server that is up but takes no writes, too: a primary that has become a standby keeps its
+// connections.
+func (p *postgresServer) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	var readOnly string
+	if err := p.queryRow(ctx, "SHOW transaction_read_only", nil, []any{&readOnly}); err != nil {
+		return err
+	}
+	if readOnly == "on" {
+		p.pool.Reset()
+		return errors.New("the server takes no writes")
+	}
+	return nil
+}
 
-func (p *postgresServer) observe(error) {}
+// queryRow tries again whatever the connection is to blame for: a query that is run twice does no harm.
+func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest []any) error {
+	return p.tryAgain(ctx, isLost, func() error { return p.db.QueryRowContext(ctx, query, args...).Scan(dest...) })
+}
 
-func (p *postgresServer) ping(ctx context.Context) error { return p.pool.Ping(ctx) }
-
-// write runs fn in a transaction, and again if PostgreSQL rolled it back in favour of another one.
+// write runs fn in a transaction, and again if it is known that nothing of it was kept.
 func (p *postgresServer) write(ctx context.Context, fn func(*Tx) error) error {
-	for retry := 1; ; retry++ {
-		err := p.transact(ctx, fn)
-		if !lostToAnother(err) || retry > maxRetries {
+	again := func(err error) bool {
+		return !errors.Is(err, ErrOutcomeUnknown) && (lostToAnother(err) || isLost(err))
+	}
+	return p.tryAgain(ctx, again, func() error { return p.transact(ctx, fn) })
+}
+
+// tryAgain calls try until it succeeds, or fails otherwise than again allows, a few times at most and as long
+// as ctx allows. It waits for longer each time, and for chance, so that those who failed together do not meet
+// again.
+func (p *postgresServer) tryAgain(ctx context.Context, again func(error) bool, try func() error) error {
+	for tries := 1; ; tries++ {
+		err := try()
+		if isLost(err) {
+			// The others in the pool are likely to be dead, too, or to lead to a server that is a standby now.
+			p.pool.Reset()
+		}
+		if err == nil || tries == maxTries || !again(err) {
 			return err
 		}
 		select {
-		case <-time.After(time.Duration(retry) * rand.N(20*time.Millisecond)):
+		case <-time.After(time.Duration(tries*tries)*5*time.Millisecond + rand.N(20*time.Millisecond)):
 		case <-ctx.Done():
 			return err
 		}
 	}
 }
 
+// transact runs fn in a transaction. Until COMMIT is sent a failure means that nothing is kept: PostgreSQL
+// rolls back what a lost connection leaves open.
 func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error {
 	tx, err := p.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -106,6 +179,30 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 func lostToAnother(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")
+}
+
+// isLost reports that there was no connection to a server that takes writes, or that it is gone. It is not the
+// end of a caller's time. (pgconn.SafeToRetry knows some of these cases alone: it is false for a server that
+// refuses the connection, where nothing can have been sent.)
+func isLost(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code {
+		case "25006", // read-only: it has become a standby
+			"57P01", "57P02", "57P03", // it is being stopped, has crashed, is starting
+			"53300": // it has no connection left
+			return true
+		}
+		return strings.HasPrefix(e.Code, "08") // connection exceptions, a pooler's among them
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	_, isNetwork := errors.AsType[net.Error](err)
+	return isNetwork || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // migrate holds an advisory lock that belongs to the module and its schema, so that replicas that start
@@ -143,15 +240,5 @@ func Redact(raw string) string {
 		return "postgres://…"
 	}
 	server := cfg.ConnConfig
-	var hosts []string
-	add := func(host string, port uint16) {
-		if address := fmt.Sprintf("%s:%d", host, port); !slices.Contains(hosts, address) {
-			hosts = append(hosts, address)
-		}
-	}
-	add(server.Host, server.Port)
-	for _, fallback := range server.Fallbacks { // further hosts, and the same ones without TLS
-		add(fallback.Host, fallback.Port)
-	}
-	return fmt.Sprintf("postgres://%s@%s/%s", server.User, strings.Join(hosts, ","), server.Database)
+	return fmt.Sprintf("postgres://%s@%s/%s", server.User, strings.Join(hosts(server), ","), server.Database)
 }

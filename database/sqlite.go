@@ -122,18 +122,18 @@ func openPool(path string, size int, options url.Values) (*sql.DB, error) {
 	return pool, nil
 }
 
-func (f *sqliteFile) runner() runner { return f.reads }
-
-func (f *sqliteFile) write(ctx context.Context, fn func(*Tx) error) error {
-	return f.writer.write(ctx, fn)
-}
-
-// observe stops all writing once a statement has met a damaged page: what is written on top of damage may be
+// queryRow stops all writing once a query has met a damaged page: what is written on top of damage may be
 // acknowledged and never found again.
-func (f *sqliteFile) observe(err error) {
+func (f *sqliteFile) queryRow(ctx context.Context, query string, args, dest []any) error {
+	err := f.reads.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if isCorruption(err) {
 		f.writer.fail(fmt.Errorf("%s is damaged: %w", f.path, err))
 	}
+	return err
+}
+
+func (f *sqliteFile) write(ctx context.Context, fn func(*Tx) error) error {
+	return f.writer.write(ctx, fn)
 }
 
 // ping reports a file that cannot be written, too. After a failure it tries, since nobody may come any more

@@ -15,7 +15,7 @@ import (
 
 // openFile opens a fresh file with a table of notes and returns its engine too.
 func openFile(t testing.TB) (*DB, *sqliteFile) {
-	db, err := Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	db, err := Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Write(context.Background(), func(tx *Tx) error {
@@ -203,7 +203,7 @@ func TestCloseRefusesLaterCallers(t *testing.T) {
 	group.Wait()
 	require.NoError(t, db.Close())
 
-	again, err := Open(t.Context(), "sqlite:"+db.engine.(*sqliteFile).path)
+	again, err := Open(t.Context(), "sqlite:"+db.engine.(*sqliteFile).path, Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, again.Close()) }()
 	require.EqualValues(t, acknowledged.Load(), count(t, again))

@@ -173,7 +173,7 @@ func TestOrdersMadeAtOnceAllHaveTheirOwnID(t *testing.T) {
 
 func TestAnOutageIsNoSuccess(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		db, err := database.Open(t.Context(), url)
+		db, err := database.Open(t.Context(), url, database.Options{})
 		require.NoError(t, err)
 		c := alone(t, db)
 		require.NoError(t, db.Close())

@@ -161,7 +161,7 @@ func TestALoginReplacesAHashOfAnotherCost(t *testing.T) {
 
 func TestAnOutageIsNoSuccess(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		db, err := database.Open(t.Context(), url)
+		db, err := database.Open(t.Context(), url, database.Options{})
 		require.NoError(t, err)
 		handler, module := alone(t, db)
 		token, err := module.tokens.Issue(1)

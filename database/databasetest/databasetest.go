@@ -40,7 +40,7 @@ func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 
 // Open opens the database at url and closes it when the test ends.
 func Open(t testing.TB, url string) *database.DB {
-	db, err := database.Open(t.Context(), url)
+	db, err := database.Open(t.Context(), url, database.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
