@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -61,6 +62,13 @@ func login(t *testing.T, base string) (token string) {
 	return answer.Data.Token
 }
 
+// readyWithin waits until /readyz has a status.
+func readyWithin(t *testing.T, base string, limit time.Duration, status int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return send("GET", base+"/readyz", "", "").status == status },
+		limit, 20*time.Millisecond, "/readyz is never %d", status)
+}
+
 func create(base, token, product string) reply {
 	return send("POST", base+"/order/create", token, fmt.Sprintf(`{"product":%q,"price":1.5}`, product))
 }
@@ -73,49 +81,92 @@ type ledger struct {
 	product   map[string]string // by id
 	cancelled map[string]bool   // true: acknowledged; false: asked for, but no answer came
 	fresh     []string          // not checked yet
+
+	unknown, unavailable int // failures, by what the client was told
 }
 
 func newLedger(token string) *ledger {
 	return &ledger{token: token, product: map[string]string{}, cancelled: map[string]bool{}}
 }
 
-// write creates orders, and cancels one in five, until an answer is no success.
-func (l *ledger) write(t *testing.T, base, client string) {
-	for n := 0; ; n++ {
-		product := fmt.Sprintf("product %d of %s", n, client)
-		answer := create(base, l.token, product)
-		if !answer.ok() {
-			return
-		}
-		id := answer.Data.ID
-		l.mu.Lock()
-		l.product[id] = product
-		l.fresh = append(l.fresh, id)
-		if n%5 == 0 {
-			l.cancelled[id] = false
-		}
-		l.mu.Unlock()
-		if n%5 > 0 {
-			continue
-		}
-		answer = send("DELETE", base+"/order/cancel/"+id, l.token, "")
-		if answer.status == 200 && answer.Code != 0 {
-			t.Errorf("order %s was acknowledged and is gone: %s", id, answer.Msg)
-		}
-		if !answer.ok() {
-			return
-		}
-		l.mu.Lock()
-		l.cancelled[id] = true
-		l.mu.Unlock()
+// write creates an order, cancels it if it is one in five, and reports whether all was acknowledged.
+func (l *ledger) write(t *testing.T, base, client string, n int) bool {
+	product := fmt.Sprintf("product %d of %s", n, client)
+	answer := create(base, l.token, product)
+	if !answer.ok() {
+		l.failed(answer)
+		return false
 	}
+	id := answer.Data.ID
+	l.mu.Lock()
+	l.product[id] = product
+	l.fresh = append(l.fresh, id)
+	if n%5 == 0 {
+		l.cancelled[id] = false
+	}
+	l.mu.Unlock()
+	if n%5 > 0 {
+		return true
+	}
+	answer = send("DELETE", base+"/order/cancel/"+id, l.token, "")
+	if answer.status == 200 && answer.Code != 0 {
+		t.Errorf("order %s was acknowledged and is gone: %s", id, answer.Msg)
+	}
+	if !answer.ok() {
+		l.failed(answer)
+		return false
+	}
+	l.mu.Lock()
+	l.cancelled[id] = true
+	l.mu.Unlock()
+	return true
+}
+
+func (l *ledger) failed(answer reply) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if strings.Contains(answer.Msg, "结果未知") {
+		l.unknown++
+	} else {
+		l.unavailable++
+	}
+}
+
+func (l *ledger) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.product)
 }
 
 // writeAll starts some clients that write until the service is gone, and returns what waits for their end.
 func (l *ledger) writeAll(t *testing.T, base string, clients int) (wait func()) {
 	var group sync.WaitGroup
 	for client := range clients {
-		group.Go(func() { l.write(t, base, fmt.Sprint("client ", client)) })
+		group.Go(func() {
+			for n := 0; l.write(t, base, fmt.Sprint("client ", client), n); n++ {
+				continue
+			}
+		})
+	}
+	return group.Wait
+}
+
+// writeOn starts some clients that write, whatever they are answered, until over is closed.
+func (l *ledger) writeOn(t *testing.T, base string, clients int, over <-chan struct{}) (wait func()) {
+	var group sync.WaitGroup
+	for client := range clients {
+		group.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if !l.write(t, base, fmt.Sprint("client ", client), n) {
+					time.Sleep(20 * time.Millisecond)
+				}
+			}
+		})
 	}
 	return group.Wait
 }

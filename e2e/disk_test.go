@@ -17,13 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readyWithin waits until /readyz has a status.
-func readyWithin(t *testing.T, base string, limit time.Duration, status int) {
-	t.Helper()
-	require.Eventually(t, func() bool { return send("GET", base+"/readyz", "", "").status == status },
-		limit, 20*time.Millisecond, "/readyz is never %d", status)
-}
-
 // tmpfs mounts a small disk of its own and returns where.
 func tmpfs(t *testing.T, size string) string {
 	dir := t.TempDir()

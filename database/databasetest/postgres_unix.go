@@ -31,7 +31,7 @@ rm -rf "$2"
 // startPostgres makes a cluster in a temporary folder and starts it on a Unix socket there, so that any
 // number of them run side by side. Nothing in it needs to outlive a crash of the machine.
 func startPostgres() (server, error) {
-	bin, err := findBinaries()
+	bin, err := PostgresBinaries()
 	if err != nil {
 		return server{}, err
 	}
@@ -39,7 +39,7 @@ func startPostgres() (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	owner, err := serverUser(dir)
+	owner, err := PostgresUser(dir)
 	if err != nil {
 		return server{}, err
 	}
@@ -62,8 +62,9 @@ func startPostgres() (server, error) {
 	return server{url: url, lifeline: lifeline}, waitFor(url, filepath.Join(dir, "log"))
 }
 
-// findBinaries looks for initdb and postgres on PATH and where Debian keeps them, the newest version first.
-func findBinaries() (string, error) {
+// PostgresBinaries returns the folder of initdb and postgres: it looks on PATH and where Debian keeps them, the
+// newest version first.
+func PostgresBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil
@@ -77,8 +78,9 @@ func findBinaries() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// serverUser gives dir to the user that PostgreSQL runs as: it refuses to run as root.
-func serverUser(dir string) (*syscall.SysProcAttr, error) {
+// PostgresUser returns what makes a command run as a user that PostgreSQL agrees to run as, which is not root,
+// and gives dir to that user.
+func PostgresUser(dir string) (*syscall.SysProcAttr, error) {
 	// A process group of its own: an interrupt at the keyboard must not end the server before the tests.
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() != 0 {

@@ -1,0 +1,97 @@
+//go:build unix
+
+package e2e
+
+import (
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// failover is a service on a synchronous pair of PostgreSQL servers, under load.
+type failover struct {
+	primary, standby *postgres
+	base             string
+	ledger           *ledger
+	stop             func() // ends the load
+}
+
+func newFailover(t *testing.T) *failover {
+	primary := newPostgres(t)
+	f := &failover{primary: primary, standby: primary.standby(t)}
+	primary.settings = []string{"synchronous_standby_names=*"}
+	primary.stop(t, syscall.SIGINT)
+	primary.start(t)
+	require.Eventually(t, func() bool { return primary.query("SELECT sync_state FROM pg_stat_replication") == "sync" },
+		30*time.Second, 50*time.Millisecond, "the standby is not synchronous")
+
+	p := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby))
+	f.base = p.url(t)
+	f.ledger = newLedger(login(t, f.base))
+	over := make(chan struct{})
+	wait := f.ledger.writeOn(t, f.base, 8, over)
+	f.stop = sync.OnceFunc(func() {
+		close(over)
+		wait()
+	})
+	t.Cleanup(f.stop)
+	time.Sleep(time.Second)
+	return f
+}
+
+// served does what ends an outage, waits for the next order that is acknowledged, five seconds after that at
+// most, and returns how long both took.
+func (f *failover) served(t *testing.T, end func()) time.Duration {
+	t.Helper()
+	before, began := f.ledger.count(), time.Now()
+	end()
+	require.Eventually(t, func() bool { return f.ledger.count() > before }, 5*time.Second, 2*time.Millisecond,
+		"nothing is acknowledged any more")
+	return time.Since(began)
+}
+
+// finish ends the load and looks for everything that was acknowledged.
+func (f *failover) finish(t *testing.T, what string, outage time.Duration) {
+	t.Helper()
+	time.Sleep(time.Second)
+	f.stop()
+	require.Equal(t, 200, send("GET", f.base+"/readyz", "", "").status)
+	t.Logf("%s: served again after %v; %d failures were answered as unknown, %d as unavailable",
+		what, outage.Round(time.Millisecond), f.ledger.unknown, f.ledger.unavailable)
+	f.ledger.checkAll(t, f.base)
+}
+
+func TestAPrimaryThatCrashesAndComesBackLosesNothing(t *testing.T) {
+	slow(t)
+	f := newFailover(t)
+	f.primary.stop(t, syscall.SIGQUIT)
+	readyWithin(t, f.base, 5*time.Second, 503)
+	require.Equal(t, 200, send("GET", f.base+"/healthz", "", "").status)
+	time.Sleep(time.Second)
+	outage := f.served(t, func() { f.primary.start(t) })
+	readyWithin(t, f.base, 5*time.Second, 200)
+	f.finish(t, "a crash and a restart in place", outage)
+}
+
+func TestAStandbyThatIsPromotedHasAllThatWasAcknowledged(t *testing.T) {
+	slow(t)
+	f := newFailover(t)
+	f.primary.stop(t, syscall.SIGQUIT)
+	readyWithin(t, f.base, 5*time.Second, 503)
+	time.Sleep(time.Second)
+	outage := f.served(t, func() { require.Equal(t, "true", f.standby.query("SELECT pg_promote()::text")) })
+	readyWithin(t, f.base, 5*time.Second, 200)
+	f.finish(t, "a crash and a promotion", outage)
+}
+
+func TestAStandbyThatIsFrozenDelaysAndLosesNothing(t *testing.T) {
+	slow(t)
+	f := newFailover(t)
+	f.standby.freeze(t, syscall.SIGSTOP)
+	time.Sleep(4 * time.Second)
+	outage := f.served(t, func() { f.standby.freeze(t, syscall.SIGCONT) })
+	f.finish(t, "a standby frozen for 4 s", outage)
+}
