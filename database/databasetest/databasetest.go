@@ -21,9 +21,15 @@ import (
 	"userorder/database"
 )
 
-// Each runs test once on every engine, in parallel, each time with a database that nothing else uses.
+// Each runs test once on every engine, in parallel, each time with a database that nothing else uses. It does so
+// once more on a PostgreSQL whose transactions are serializable, as those of distributed databases are that
+// speak its protocol.
 func Each(t *testing.T, test func(t *testing.T, db *database.DB)) {
 	EachURL(t, func(t *testing.T, url string) { test(t, Open(t, url)) })
+	t.Run("postgres, serializable", func(t *testing.T) {
+		t.Parallel()
+		test(t, Open(t, Postgres(t)+"&default_transaction_isolation=serializable"))
+	})
 }
 
 // EachURL is Each for tests that open the database themselves.
