@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"userorder/database"
 	"userorder/database/databasetest"
+	"userorder/e2e/tutorial"
 	"userorder/httpapi"
 )
 
@@ -58,88 +58,14 @@ func answer(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
 }
 
 const (
-	testUser  = `{"username":"test","password":"test123","email":"test@test.com"}`
-	otherUser = `{"username":"other","password":"other123","email":"other@test.com"}`
-	gone      = `{"code":1,"msg":"订单不存在","data":{}}`
-	anOrder   = `{"id":"1","userid":"1","product":"product1","price":100.0,"status":"created","created_at":"TIME"}`
+	testUser  = tutorial.User
+	otherUser = tutorial.OtherUser
 )
-
-// tutorial is a client of the tutorial at work. Each step builds on those before it; a user's token comes
-// from that user's last login.
-var tutorial = []struct {
-	request, as, body string
-	status            int
-	answer            string
-}{
-	{"POST /user/register", "", testUser, 200, `{"code":0,"msg":"注册成功","data":{"userid":"1"}}`},
-	{"POST /user/register", "", otherUser, 200, `{"code":0,"msg":"注册成功","data":{"userid":"2"}}`},
-	{"POST /user/register", "", testUser, 200, `{"code":1,"msg":"用户名已存在","data":{}}`},
-	{"POST /user/login", "test", `{"username":"test","password":"wrong-one"}`, 200, `{"code":1,"msg":"用户名或密码错误","data":{}}`},
-	{"POST /user/login", "test", `{"username":"nobody","password":"test123"}`, 200, `{"code":1,"msg":"用户名或密码错误","data":{}}`},
-	{"POST /user/login", "test", `{"username":"test","password":"test123"}`, 200,
-		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"1","expires_in":3600}}`},
-	{"GET /user/info", "test", "", 200,
-		`{"code":0,"msg":"查询成功","data":{"userid":"1","username":"test","email":"test@test.com"}}`},
-	{"GET /user/info", "", "", 401, `{"code":401,"msg":"请先登录","data":{}}`},
-
-	{"POST /order/create", "test", `{"userid":"1","product":"product1","price":100.0}`, 200,
-		`{"code":0,"msg":"创建成功","data":` + anOrder + `}`},
-	{"GET /order/query/1", "test", "", 200, `{"code":0,"msg":"查询成功","data":` + anOrder + `}`},
-	{"GET /order/query/2", "test", "", 200, gone},
-	{"GET /order/query/9223372036854775807", "test", "", 200, gone},
-	{"GET /order/query/1", "", "", 401, `{"code":401,"msg":"请先登录","data":{}}`},
-
-	// The tutorial shows the id as a string and compares it as a number; both are good, and so is none.
-	{"POST /order/create", "test", `{"userid":1,"product":"product2","price":19.99}`, 200,
-		`{"code":0,"msg":"创建成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
-	{"POST /order/create", "test", `{"product":" 手机 ","price":1e2}`, 200,
-		`{"code":0,"msg":"创建成功","data":{"id":"3","userid":"1","product":"手机","price":100.0,"status":"created","created_at":"TIME"}}`},
-
-	{"POST /user/login", "other", `{"username":"OTHER","password":"other123"}`, 200,
-		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"2","expires_in":3600}}`},
-	{"GET /order/query/1", "other", "", 403, `{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
-	{"DELETE /order/cancel/1", "other", "", 403, `{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
-	{"POST /order/create", "other", `{"userid":"1","product":"product1","price":100.0}`, 403,
-		`{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
-
-	{"DELETE /order/cancel/1", "test", "", 200, `{"code":0,"msg":"取消成功","data":{}}`},
-	{"DELETE /order/cancel/1", "test", "", 200, gone},
-	{"GET /order/query/1", "test", "", 200, gone},
-	{"GET /order/query/1", "other", "", 200, gone},
-	{"DELETE /order/cancel/1", "other", "", 200, gone},
-	{"GET /order/query/2", "test", "", 200,
-		`{"code":0,"msg":"查询成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
-
-	{"GET /healthz", "", "", 200, `{"code":0,"msg":"运行中","data":{}}`},
-	{"GET /readyz", "", "", 200, `{"code":0,"msg":"就绪","data":{}}`},
-}
-
-var varying = []struct {
-	pattern *regexp.Regexp
-	name    string
-}{
-	{regexp.MustCompile(`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`), `"created_at":"TIME"`},
-	{regexp.MustCompile(`"token":"[\w-]+\.[\w-]+\.[\w-]+"`), `"token":"TOKEN"`},
-}
 
 func TestAClientOfTheTutorialWorksUnchanged(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
 		handler := service(t, url)
-		tokens := map[string]string{}
-		for i, step := range tutorial {
-			name := fmt.Sprintf("step %d: %s as %q", i+1, step.request, step.as)
-			w := answer(handler, request(step.request, tokens[step.as], step.body))
-			require.Equal(t, step.status, w.Code, name)
-			require.Equal(t, "application/json; charset=utf-8", w.Header().Get("Content-Type"), name)
-			if found := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(w.Body.String()); found != nil {
-				tokens[step.as] = found[1]
-			}
-			got := w.Body.String()
-			for _, v := range varying {
-				got = v.pattern.ReplaceAllString(got, v.name)
-			}
-			require.Equal(t, step.answer+"\n", got, name)
-		}
+		tutorial.Follow(t, "", func(r *http.Request) (*http.Response, error) { return answer(handler, r).Result(), nil })
 	})
 }
 
