@@ -64,14 +64,14 @@ func loadConfig(getenv func(string) string) (Config, error) {
 }
 
 func loadLimits(s *settings) Limits {
-	failures := s.limit("LOGIN_FAILURES", "5/15m")
+	failures, window := s.failures("LOGIN_FAILURES", "5/15m")
 	limits := Limits{
 		Requests:      s.limit("RATE_LIMIT_REQUESTS", "300/10s"),
 		Logins:        s.limit("RATE_LIMIT_LOGINS", "20/1m:10"),
 		Registrations: s.limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10"),
 		Failures: user.Throttle{
-			Failures: failures.Count,
-			Window:   failures.Per,
+			Failures: failures,
+			Window:   window,
 			Delay:    s.duration("LOGIN_DELAY", time.Second, time.Millisecond),
 			MaxDelay: s.duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond),
 		},
@@ -93,6 +93,9 @@ func (c *Config) loadDatabases(s *settings) {
 	shared := s.database("DATABASE_URL", "sqlite:data/app.db")
 	users := s.database("USER_DATABASE_URL", shared)
 	orders := s.database("ORDER_DATABASE_URL", shared)
+	if database.SameFile(users, orders) { // in other words, perhaps
+		orders = users
+	}
 	if c.serves("user") {
 		c.UserDatabaseURL = users
 	}

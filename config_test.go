@@ -55,11 +55,15 @@ func TestTheLimitsCanBeSetAndLifted(t *testing.T) {
 }
 
 func TestModulesThatNameOneFileDifferentlyShareIt(t *testing.T) {
-	cfg, err := loadConfig(environment(map[string]string{
-		"USER_DATABASE_URL": "sqlite:data/app.db", "ORDER_DATABASE_URL": "sqlite:./data/../data//app.db",
-	}))
+	absolute, err := filepath.Abs("data/app.db")
 	require.NoError(t, err)
-	require.Equal(t, cfg.UserDatabaseURL, cfg.OrderDatabaseURL)
+	for _, other := range []string{"./data/../data//app.db", absolute} {
+		cfg, err := loadConfig(environment(map[string]string{
+			"USER_DATABASE_URL": "sqlite:data/app.db", "ORDER_DATABASE_URL": "sqlite:" + other,
+		}))
+		require.NoError(t, err)
+		require.Equal(t, "sqlite:data/app.db", cfg.OrderDatabaseURL)
+	}
 }
 
 func TestASettingThatIsEmptyCountsAsUnset(t *testing.T) {
@@ -89,13 +93,16 @@ func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
 		{map[string]string{"TRUSTED_PROXIES": "fe80::1%eth0"},
 			`TRUSTED_PROXIES has "fe80::1%eth0" but takes networks like 10.0.0.0/8 or fd00::/8.`},
 		{map[string]string{"CORS_ORIGINS": "https://good.example, *"},
-			`CORS_ORIGINS has "*" but takes origins like https://shop.example.com, without a path or a *.`},
+			`CORS_ORIGINS has "*" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
 		{map[string]string{"CORS_ORIGINS": "https://shop.example/"},
-			`CORS_ORIGINS has "https://shop.example/" but takes origins like https://shop.example.com, without a path or a *.`},
+			`CORS_ORIGINS has "https://shop.example/" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
 		{map[string]string{"CORS_ORIGINS": "shop.example"},
-			`CORS_ORIGINS has "shop.example" but takes origins like https://shop.example.com, without a path or a *.`},
+			`CORS_ORIGINS has "shop.example" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
 		{map[string]string{"CORS_ORIGINS": "https://*.example"},
-			`CORS_ORIGINS has "https://*.example" but takes origins like https://shop.example.com, without a path or a *.`},
+			`CORS_ORIGINS has "https://*.example" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
+		{map[string]string{"CORS_ORIGINS": "https://shop.example:443"},
+			`CORS_ORIGINS has "https://shop.example:443" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
+		{map[string]string{"LOGIN_FAILURES": "5/15m:2"}, `LOGIN_FAILURES is "5/15m:2" but must be COUNT/TIME, like 5/15m.`},
 		{map[string]string{"MAX_CONNECTIONS": "0"}, `MAX_CONNECTIONS is "0" but must be a whole number from 1 to 1000000.`},
 		{map[string]string{"RATE_LIMIT_REQUESTS": "300"},
 			`RATE_LIMIT_REQUESTS is "300" but must be COUNT/TIME or COUNT/TIME:BURST, like 300/10s or 20/1m:10.`},

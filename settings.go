@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,9 +78,6 @@ func (s *settings) database(name, fallback string) string {
 		s.fault(name, "%w", err)
 		return fallback
 	}
-	if path, ok := database.SQLitePath(value); ok { // modules that name one file must get one database
-		return "sqlite:" + filepath.Clean(path)
-	}
 	return value
 }
 
@@ -122,23 +118,38 @@ func (s *settings) duration(name string, fallback, least time.Duration) time.Dur
 func (s *settings) limit(name, fallback string) httpapi.Limit {
 	text := s.text(name, fallback)
 	rate, burst, hasBurst := strings.Cut(text, ":")
-	count, per, _ := strings.Cut(rate, "/")
-	if !hasBurst {
-		burst = count
+	limit, ok := parseRate(rate)
+	if hasBurst {
+		var err error
+		limit.Burst, err = strconv.Atoi(burst)
+		ok = ok && err == nil && limit.Burst >= 1 && limit.Burst <= maxCount
 	}
-	limit := httpapi.Limit{}
-	var countErr, perErr, burstErr error
-	limit.Count, countErr = strconv.Atoi(count)
-	limit.Per, perErr = time.ParseDuration(per)
-	limit.Burst, burstErr = strconv.Atoi(burst)
-	const most = 1_000_000_000
-	switch {
-	case countErr != nil, perErr != nil, burstErr != nil,
-		limit.Count < 1, limit.Count > most, limit.Burst < 1, limit.Burst > most,
-		limit.Per < time.Millisecond, limit.Per > 24*time.Hour:
+	if !ok {
 		s.fault(name, "is %q but must be COUNT/TIME or COUNT/TIME:BURST, like 300/10s or 20/1m:10", text)
 	}
 	return limit
+}
+
+// failures returns a number within a time, like 5/15m.
+func (s *settings) failures(name, fallback string) (count int, window time.Duration) {
+	text := s.text(name, fallback)
+	rate, ok := parseRate(text)
+	if !ok {
+		s.fault(name, "is %q but must be COUNT/TIME, like 5/15m", text)
+	}
+	return rate.Count, rate.Per
+}
+
+const maxCount = 1_000_000_000
+
+func parseRate(text string) (rate httpapi.Limit, ok bool) {
+	count, per, _ := strings.Cut(text, "/")
+	var countErr, perErr error
+	rate.Count, countErr = strconv.Atoi(count)
+	rate.Per, perErr = time.ParseDuration(per)
+	rate.Burst = rate.Count
+	return rate, countErr == nil && perErr == nil && rate.Count >= 1 && rate.Count <= maxCount &&
+		rate.Per >= time.Millisecond && rate.Per <= 24*time.Hour
 }
 
 // oneOf returns one of the words that choices has, of which the first is the default.
@@ -193,10 +204,15 @@ func (s *settings) origins(name string) []string {
 	values := s.list(name)
 	for _, value := range values {
 		u, err := url.Parse(value)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(value, "*") ||
-			value != strings.ToLower(u.Scheme+"://"+u.Host) {
-			s.fault(name, "has %q but takes origins like https://shop.example.com, without a path or a *", value)
+		if err != nil || !isOrigin(u) || value != strings.ToLower(u.Scheme+"://"+u.Host) {
+			s.fault(name, "has %q but takes origins like https://shop.example.com, without a path, a usual port or a *", value)
 		}
 	}
 	return values
+}
+
+func isOrigin(u *url.URL) bool {
+	usual := map[string]string{"http": "80", "https": "443"}
+	port, known := usual[u.Scheme]
+	return known && u.Hostname() != "" && u.Port() != port && !strings.Contains(u.Host, "*")
 }

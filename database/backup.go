@@ -47,7 +47,11 @@ func backup(ctx context.Context, source, path string) error {
 	if err := copied.Sync(); err != nil { // VACUUM INTO leaves that to the caller
 		return err
 	}
-	if err := os.Link(copied.Name(), path); err != nil { // fails, unlike a rename, if the name is taken
+	err = os.Link(copied.Name(), path) // fails, unlike a rename, if the name is taken
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		err = os.Rename(copied.Name(), path) // on a file system without links, such as a USB stick's
+	}
+	if err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))
@@ -58,11 +62,10 @@ func backup(ctx context.Context, source, path string) error {
 	return dir.Close()
 }
 
-// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto) and
-// reads it through.
-func vacuumInto(ctx context.Context, source, path string) error {
-	options := url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}}
-	from, err := openPool(source, 1, options)
+// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), puts it
+// into the mode that it will be used in, and reads it through.
+func vacuumInto(ctx context.Context, source, path string) (err error) {
+	from, err := openPool(source, 1, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
 	if err != nil {
 		return err
 	}
@@ -70,11 +73,11 @@ func vacuumInto(ctx context.Context, source, path string) error {
 	if _, err := from.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
 		return err
 	}
-	to, err := openPool(path, 1, options)
+	to, err := openPool(path, 1, url.Values{"_pragma": {"journal_mode(WAL)"}})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = to.Close() }()
+	defer func() { err = errors.Join(err, to.Close()) }()
 	var verdict string
 	if err := to.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
 		return err

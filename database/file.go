@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -25,30 +26,50 @@ const (
 // Why a file is not opened.
 var (
 	errInUse    = errors.New("another process is using it: stop that one, or set DATABASE_URL to another path")
-	errForeign  = errors.New("it is not a database of this program: set DATABASE_URL to another path")
+	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path")
 	errNewer    = errors.New("it was written by a newer version of this program: start that version")
 	errNoAccess = errors.New("this user must be able to write there, or DATABASE_URL be another path")
 	errDamaged  = errors.New("it is damaged: restore a backup, or save what can be read with sqlite3's .recover")
+	errLogAlone = errors.New("it is empty or gone, but its -wal is there and may hold all that was acknowledged: restore the file, or move the -wal away")
 )
 
-// createFile makes the file and its folder, for the eyes of their owner alone. SQLite gives its -wal and
-// -shm files the permissions of the database, so one that was copied here by hand is closed, too.
+// createFile makes the file, for the eyes of its owner alone. SQLite gives its -wal and -shm files the same
+// permissions. It refuses to make one beside a log, which SQLite would take for a left-over and remove.
 func createFile(path string) error {
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err != nil {
-		return fmt.Errorf("%w: %w", err, errNoAccess)
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+			return errLogAlone
+		}
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, errNoAccess)
 	}
-	return errors.Join(file.Chmod(0o600), file.Close())
+	return file.Close()
+}
+
+// closeToOthers takes the rights of others away from a file that, say, was copied here by hand, and from what
+// SQLite has put beside it.
+func closeToOthers(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil || info.Mode()&0o077 == 0 {
+			continue
+		}
+		if err := os.Chmod(path+suffix, 0o600); err != nil {
+			return fmt.Errorf("%w: %w", err, errNoAccess)
+		}
+	}
+	return nil
 }
 
 // lockFile makes sure that no other process serves the file, for two writers would wait for each other and
 // neither could group its commits. The lock goes with the process, however it ends. It is on a file beside
 // the database because SQLite has locks of its own on that one.
 func lockFile(path string) (*flock.Flock, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, errNoAccess)
+	}
 	lock := flock.New(path+"-lock", flock.SetPermissions(0o600))
 	switch locked, err := lock.TryLock(); {
 	case err != nil:
@@ -62,26 +83,40 @@ func lockFile(path string) (*flock.Flock, error) {
 // inspect returns an error that says what to do if the file is not a whole database of this program. It does
 // not change the file. An unmarked one is new, or from before files were marked.
 func inspect(ctx context.Context, path string) (marked bool, err error) {
-	pool, err := openPool(path, 1, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
+	marked, err = inspectAs(ctx, path, "ro")
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
+		// A crash while the file was being put into WAL mode left a journal, which must be rolled back first.
+		return inspectAs(ctx, path, "rw")
+	}
+	return marked, err
+}
+
+func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) {
+	pool, err := openPool(path, 1, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {mode}})
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = pool.Close() }()
-	var id, version, tables, versionTables int
-	for query, value := range map[string]*int{
-		"PRAGMA application_id":                                        &id,
-		"PRAGMA user_version":                                          &version,
-		"SELECT count(*) FROM sqlite_schema":                           &tables,
-		"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*'": &versionTables,
+	var id, version, tables, ours int
+	for _, look := range []struct {
+		query string
+		value *int
+	}{
+		{"PRAGMA application_id", &id},
+		{"PRAGMA user_version", &version},
+		{"SELECT count(*) FROM sqlite_schema", &tables},
+		// goose_db_version is what goose calls its table where a program has but one.
+		{"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*' AND name <> 'goose_db_version'", &ours},
 	} {
-		if err := pool.QueryRowContext(ctx, query).Scan(value); err != nil {
+		if err := pool.QueryRowContext(ctx, look.query).Scan(look.value); err != nil {
 			return false, diagnose(err)
 		}
 	}
+	isNew := tables == 0 || ours > 0
 	switch {
 	case id == applicationID && version > fileVersion:
 		return false, errNewer
-	case id != applicationID && (id != 0 || tables > 0 && versionTables == 0):
+	case id != applicationID && (id != 0 || version != 0 || !isNew):
 		return false, errForeign
 	}
 	return id == applicationID, quickCheck(ctx, pool, checkTime)
@@ -134,13 +169,16 @@ func isCorruption(err error) bool {
 // single page may fit where the pages of an order do not.
 const headroom = 1 << 20
 
-func checkRoom(dir string) error {
-	file, err := os.CreateTemp(dir, "room-*")
+// checkRoom writes that much, which no file system can compress, and removes it.
+func checkRoom(path string) error {
+	text := make([]byte, headroom)
+	_, _ = rand.Read(text) // never fails
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(file.Name()) }()
-	_, err = file.Write(make([]byte, headroom))
+	defer func() { _ = os.Remove(path) }()
+	_, err = file.Write(text)
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
@@ -149,4 +187,22 @@ func mark(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, fmt.Sprintf(
 		"BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, fileVersion))
 	return err
+}
+
+// SameFile reports whether two database URLs name one SQLite file, perhaps in other words.
+func SameFile(url, other string) bool {
+	path, ok := SQLitePath(url)
+	otherPath, otherOK := SQLitePath(other)
+	return ok && otherOK && realPath(path) == realPath(otherPath)
+}
+
+// realPath is the one name of a file that has many, as far as symbolic links are concerned.
+func realPath(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil { // it is there
+		return target
+	}
+	return path
 }

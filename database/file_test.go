@@ -66,7 +66,7 @@ func TestAFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 	}{
 		{"noise", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("noise", 5000)), 0o600))
-		}, "it is not a database of this program: set DATABASE_URL to another path"},
+		}, "it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path"},
 		{"a text file", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte("milk, eggs\n"), 0o600))
 		}, "it is not a database of this program"},
@@ -77,6 +77,18 @@ func TestAFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 		{"the database of another program that marks its files", func(t *testing.T, path string) {
 			change(t, path, "PRAGMA application_id = 252006674")
 		}, "it is not a database of this program"},
+		{"the database of another program that uses goose, too", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			change(t, path, "CREATE TABLE goose_db_version (id INTEGER)", "CREATE TABLE recipes (id INTEGER)")
+		}, "it is not a database of this program"},
+		{"the database of another program that counts its versions", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			change(t, path, "PRAGMA user_version = 7")
+		}, "it is not a database of this program"},
+		{"nothing but a log", func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+			require.NoError(t, os.WriteFile(path+"-wal", []byte("all that was acknowledged"), 0o600))
+		}, "it is empty or gone, but its -wal is there and may hold all that was acknowledged"},
 		{"a newer file", func(t *testing.T, path string) { change(t, path, "PRAGMA user_version = 2") },
 			"it was written by a newer version of this program: start that version"},
 		{"half a file", func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 30<<10)) },
@@ -89,10 +101,14 @@ func TestAFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := filled(t)
 			test.spoil(t, path)
+			require.NoError(t, os.Chmod(path, 0o644))
 			before := checksum(t, path)
 			_, err := database.Open(t.Context(), "sqlite:"+path, database.Options{})
 			require.ErrorContains(t, err, "open sqlite:"+path+": "+test.want)
 			require.Equal(t, before, checksum(t, path), "the file was changed")
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o644), info.Mode(), "its permissions were changed")
 		})
 	}
 }
@@ -122,6 +138,54 @@ func TestAnEmptyFileIsNew(t *testing.T) {
 	path, _ := database.SQLitePath(url)
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	require.NoError(t, databasetest.Open(t, url).Migrate(t.Context(), "notes", notes))
+}
+
+func TestALogIsNotRemovedWithAMissingFile(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	require.NoError(t, os.Rename(path, path+"-wal"))
+	_, err := database.Open(t.Context(), "sqlite:"+path, database.Options{})
+	require.ErrorContains(t, err, "restore the file, or move the -wal away")
+	require.FileExists(t, path+"-wal")
+}
+
+// TestACrashInTheMiddleOfARollbackJournalIsRecovered: putting a file into WAL mode goes through one, and so do
+// the first start and the first start after a restore.
+func TestACrashInTheMiddleOfARollbackJournalIsRecovered(t *testing.T) {
+	t.Parallel()
+	path, crashed := filled(t), filepath.Join(t.TempDir(), "crashed.db")
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	db.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		"PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 1", "BEGIN IMMEDIATE", "UPDATE notes SET body = 'lost' || id",
+	} {
+		_, err = db.Exec(statement)
+		require.NoError(t, err)
+	}
+	for _, suffix := range []string{"", "-journal"} {
+		text, err := os.ReadFile(path + suffix)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(crashed+suffix, text, 0o600))
+	}
+	require.NoError(t, db.Close())
+
+	restarted := databasetest.Open(t, "sqlite:"+crashed)
+	var lost int
+	require.NoError(t, restarted.QueryRow(t.Context(), "SELECT count(*) FROM notes WHERE body LIKE 'lost%'").Scan(&lost))
+	require.Zero(t, lost)
+	require.Equal(t, 200, countNotes(t, restarted))
+}
+
+func TestASymbolicLinkIsTheFileItLeadsTo(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	link := filepath.Join(t.TempDir(), "link.db")
+	require.NoError(t, os.Symlink(path, link))
+	require.True(t, database.SameFile("sqlite:"+path, "sqlite:"+link))
+	databasetest.Open(t, "sqlite:"+link)
+	_, err := database.Open(t.Context(), "sqlite:"+path, database.Options{})
+	require.ErrorContains(t, err, "another process is using it")
 }
 
 func TestASecondProcessIsKeptFromTheFile(t *testing.T) {
@@ -209,6 +273,9 @@ func TestABackupHasAllThatWasAcknowledgedBeforeIt(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		require.Equal(t, os.FileMode(0o600), info.Mode())
 	}
+	header, err := os.ReadFile(copied)
+	require.NoError(t, err)
+	require.Equal(t, []byte{2, 2}, header[18:20], "it is not in WAL mode")
 	restored := databasetest.Open(t, "sqlite:"+copied)
 	require.NoError(t, restored.Migrate(t.Context(), "notes", notes))
 	require.GreaterOrEqual(t, countNotes(t, restored), 500)

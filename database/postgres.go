@@ -191,8 +191,7 @@ func isLost(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "25006", // read-only: it has become a standby
-			"57P01", "57P02", "57P03", // it is being stopped, has crashed, is starting
-			"53300": // it has no connection left
+			"57P01", "57P02", "57P03": // it is being stopped, has crashed, is starting
 			return true
 		}
 		return strings.HasPrefix(e.Code, "08") // connection exceptions, a pooler's among them

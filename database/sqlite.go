@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
@@ -24,6 +25,8 @@ type sqliteFile struct {
 	reads   *statements
 	writing *sql.DB
 	writer  *writer
+
+	resuming sync.Mutex
 }
 
 // The writing connection. busy_timeout comes first because the pragmas after it may already have to wait.
@@ -56,24 +59,25 @@ func checkPath(path string) error {
 }
 
 func openSQLite(ctx context.Context, path string) (_ engine, err error) {
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := createFile(path); err != nil {
-		return nil, err
-	}
-	f := &sqliteFile{path: path}
+	f := &sqliteFile{path: realPath(path)}
 	defer func() {
 		if err != nil {
 			_ = f.close()
 		}
 	}()
-	if f.lock, err = lockFile(path); err != nil {
+	// The lock comes first: closing a file, even one that was only looked at, gives up the locks that this very
+	// process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+	if f.lock, err = lockFile(f.path); err != nil {
 		return nil, err
 	}
-	marked, err := inspect(ctx, path)
+	if err := createFile(f.path); err != nil {
+		return nil, err
+	}
+	marked, err := inspect(ctx, f.path)
 	if err != nil {
+		return nil, err
+	}
+	if err := closeToOthers(f.path); err != nil {
 		return nil, err
 	}
 	// As durable as fsync and twice as fast on ext4: it leaves the file's timestamps to the journal. SQLite
@@ -81,7 +85,7 @@ func openSQLite(ctx context.Context, path string) (_ engine, err error) {
 	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
 		return nil, err
 	}
-	if f.writing, err = openPool(path, 1, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}}); err != nil {
+	if f.writing, err = openPool(f.path, 1, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}}); err != nil {
 		return nil, err
 	}
 	conn, err := f.writing.Conn(ctx)
@@ -95,7 +99,7 @@ func openSQLite(ctx context.Context, path string) (_ engine, err error) {
 		}
 	}
 	readers := min(max(2, runtime.GOMAXPROCS(0)), 4)
-	if f.reader, err = openPool(path, readers, url.Values{"_pragma": readerPragmas, "mode": {"ro"}}); err != nil {
+	if f.reader, err = openPool(f.path, readers, url.Values{"_pragma": readerPragmas, "mode": {"ro"}}); err != nil {
 		return nil, err
 	}
 	f.reads = &statements{preparer: f.reader}
@@ -154,13 +158,18 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 // resume finds out whether a file that could not be written can be written now. It moves the log into the
 // file first, which makes room: a log of many commits holds the same pages many times.
 func (f *sqliteFile) resume(ctx context.Context) error {
-	pool, err := openPool(f.path, 1, url.Values{"_pragma": {"busy_timeout(1000)"}})
+	f.resuming.Lock()
+	defer f.resuming.Unlock()
+	if !f.writer.stalled.Load() {
+		return nil // somebody else has found out
+	}
+	pool, err := openPool(f.path, 1, url.Values{"_pragma": writerPragmas})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = pool.Close() }()
 	_, _ = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // if it fails, there may be room all the same
-	if err := checkRoom(filepath.Dir(f.path)); err != nil {
+	if err := checkRoom(f.path + "-room"); err != nil {
 		return err
 	}
 	return f.write(ctx, touch)

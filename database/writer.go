@@ -216,11 +216,12 @@ func (c *call) finish(err error) {
 
 // check stops all writing after a failed commit that leaves the file in doubt. After a failed fsync the
 // kernel may drop the pages and report success the next time, so that nothing could be acknowledged
-// honestly any more; opening the file anew reads what is really there. A full disk is no such doubt.
+// honestly any more; opening the file anew reads what is really there. A disk without room for the log, or for
+// the index of it (SHMSIZE), is no such doubt: the next commit writes over what came of this one.
 func (w *writer) check(commit error) {
 	if e, ok := errors.AsType[*sqlite.Error](commit); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY:
+		switch code := e.Code(); {
+		case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_IOERR_SHMSIZE:
 			return
 		}
 	}

@@ -70,6 +70,40 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	l.checkAll(t, p.url(t))
 }
 
+// TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow: the index is a file of its own, which grows by 32 KiB when
+// the log has 4062 frames, and the disk has room for the frames of an order then, but not for that.
+func TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow(t *testing.T) {
+	t.Parallel()
+	disk := tmpfs(t, "40m")
+	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
+	base := p.url(t)
+	l := newLedger(login(t, base))
+	const frame = 4096 + 24
+	for n := 0; ; n++ {
+		log, err := os.Stat(filepath.Join(disk, "app.db-wal"))
+		require.NoError(t, err)
+		if log.Size() > 4050*frame {
+			break
+		}
+		require.True(t, l.write(t, base, "the only client", n))
+	}
+	spacer := filepath.Join(disk, "spacer")
+	require.NoError(t, os.WriteFile(spacer, make([]byte, 26<<10), 0o600))
+	inflate(t, filepath.Join(disk, "balloon"))
+	require.NoError(t, os.Remove(spacer))
+	for n := 0; l.write(t, base, "the last of it", n); n++ {
+		require.Less(t, n, 100, "the disk is not full")
+	}
+	readyWithin(t, base, time.Second, 503)
+	require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
+	readyWithin(t, base, 5*time.Second, 200)
+	require.True(t, create(base, l.token, "there is room again").ok())
+	l.checkAll(t, base)
+	p.kill()
+	p = start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
+	l.checkAll(t, p.url(t))
+}
+
 // trace attaches strace to a process and returns once it has, and what ends it.
 func trace(t *testing.T, pid int, args ...string) (detach func()) {
 	strace, err := exec.LookPath("strace")

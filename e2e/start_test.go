@@ -46,7 +46,7 @@ func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
 			"userorder: open sqlite:" + folder + ": open " + folder + ": is a directory: " +
 				"this user must be able to write there, or DATABASE_URL be another path\n"},
 		{"a database that is noise", []string{"DATABASE_URL=sqlite:" + noise}, 1,
-			"userorder: open sqlite:" + noise + ": it is not a database of this program: set DATABASE_URL to another path"},
+			"userorder: open sqlite:" + noise + ": it is not a database of this program: restore a backup if it was one, or set"},
 		{"a server that does not answer", []string{"DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/db"}, 1,
 			"userorder: open postgres://me@127.0.0.1:1/db: "},
 	} {
@@ -111,12 +111,12 @@ func TestASecondProcessOnTheSameFileEndsAtOnce(t *testing.T) {
 	first := start(t, dir)
 	token := login(t, first.url(t))
 	began := time.Now()
-	second := start(t, dir, "DATABASE_URL=sqlite:./data/../data/app.db")
+	second := start(t, dir, "DATABASE_URL=sqlite:./data/app.db")
 	require.Equal(t, 1, second.exit(t))
 	require.Less(t, time.Since(began), time.Second)
 	stderr := said(t, second.stderr)
 	requireOneLine(t, stderr)
-	require.Contains(t, stderr, "open sqlite:data/app.db: another process is using it")
+	require.Contains(t, stderr, "open sqlite:./data/app.db: another process is using it")
 	require.True(t, create(first.url(t), token, "the first is unharmed").ok())
 	first.kill()
 	third := start(t, dir) // the lock has gone with the process

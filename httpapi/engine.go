@@ -38,9 +38,11 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	engine.Match(health, "/readyz", Handle(ready(cfg.Ready)))
 
 	if len(cfg.Origins) > 0 {
-		engine.Use(crossOrigin(cfg.Origins))
+		allow, answer := crossOrigin(cfg.Origins)
+		engine.Use(allow, Limited(cfg.Limit), answer)
+	} else {
+		engine.Use(Limited(cfg.Limit))
 	}
-	engine.Use(Limited(cfg.Limit))
 	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
 	engine.NoMethod(Handle(func(*gin.Context) error { return ErrMethodNotAllowed }))
 	return engine, nil

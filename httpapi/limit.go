@@ -57,7 +57,7 @@ const maxClients = 100_000
 // full again, which makes no difference, and never before: who is over the limit stays so, however many
 // others come. While there is no room the new ones share one bucket.
 type clients struct {
-	limit  rate.Limit
+	every  time.Duration // between two tokens
 	burst  int
 	refill time.Duration // how long an empty bucket takes to be full
 	max    int
@@ -77,21 +77,22 @@ type bucket struct {
 func newClients(limit Limit) *clients {
 	every := limit.Per / time.Duration(limit.Count)
 	c := &clients{
-		limit: rate.Every(every), burst: limit.Burst, refill: every * time.Duration(limit.Burst), max: maxClients,
+		every: every, burst: limit.Burst, refill: every * time.Duration(limit.Burst), max: maxClients,
 		buckets: map[netip.Prefix]*list.Element{}, byUse: list.New(),
 	}
-	c.overflow = rate.NewLimiter(c.limit, c.burst)
+	c.overflow = c.newTokens()
 	return c
 }
 
+func (c *clients) newTokens() *rate.Limiter { return rate.NewLimiter(rate.Every(c.every), c.burst) }
+
 // take takes a token and returns 0, or takes none and returns how long it is until there is one.
 func (c *clients) take(network netip.Prefix, now time.Time) (wait time.Duration) {
-	reservation := c.bucketOf(network, now).ReserveN(now, 1)
-	wait = reservation.DelayFrom(now)
-	if wait > 0 {
-		reservation.CancelAt(now)
+	tokens := c.bucketOf(network, now)
+	if tokens.AllowN(now, 1) { // a Reserve that is cancelled does not give everything back if another came between
+		return 0
 	}
-	return wait
+	return max(1, time.Duration((1-tokens.TokensAt(now))*float64(c.every)))
 }
 
 func (c *clients) bucketOf(network netip.Prefix, now time.Time) *rate.Limiter {
@@ -109,7 +110,7 @@ func (c *clients) bucketOf(network netip.Prefix, now time.Time) *rate.Limiter {
 	if len(c.buckets) >= c.max {
 		return c.overflow
 	}
-	b := &bucket{network: network, tokens: rate.NewLimiter(c.limit, c.burst), used: now}
+	b := &bucket{network: network, tokens: c.newTokens(), used: now}
 	c.buckets[network] = c.byUse.PushFront(b)
 	return b.tokens
 }

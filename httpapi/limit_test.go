@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +81,27 @@ func TestATokenComesBackInItsTime(t *testing.T) {
 		require.Zero(t, c.take(address(1), now.Add(time.Hour)))
 	}
 	require.NotZero(t, c.take(address(1), now.Add(time.Hour)), "more than the burst has gathered")
+}
+
+func TestBeingRefusedAtOnceCostsNothing(t *testing.T) {
+	now := time.Now()
+	c := newClients(Limit{Count: 20, Per: time.Minute, Burst: 10})
+	var group sync.WaitGroup
+	var taken atomic.Int64
+	for range 64 {
+		group.Go(func() {
+			for range 100 {
+				wait := c.take(address(1), now)
+				if wait == 0 {
+					taken.Add(1)
+				} else if wait > 3*time.Second {
+					t.Errorf("told to wait for %v", wait)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(t, 10, taken.Load())
 }
 
 func TestAFloodOfAddressesForgetsNobodyWhoIsOverTheLimit(t *testing.T) {

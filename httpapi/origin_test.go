@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
@@ -70,4 +71,21 @@ func TestWithoutOriginsNoPageIsToldAnything(t *testing.T) {
 	got := serve(t, newEngine(t, httpapi.Config{}), r)
 	require.Equal(t, 200, got.ResponseRecorder.Code)
 	require.Empty(t, got.Header().Get("Access-Control-Allow-Origin"))
+}
+
+func TestARefusedPageIsLimitedLikeEverybodyElse(t *testing.T) {
+	engine := newEngine(t, httpapi.Config{
+		Origins: []string{"https://shop.example.com"}, Limit: httpapi.Limit{Count: 1, Per: time.Hour, Burst: 2},
+	})
+	for i, want := range []int{403, 403, 429} {
+		r := httptest.NewRequest("OPTIONS", "/things", nil)
+		r.Header.Set("Origin", "https://evil.example.com")
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		require.Equal(t, want, serve(t, engine, r).ResponseRecorder.Code, i)
+	}
+	r := httptest.NewRequest("GET", "/things", nil)
+	r.Header.Set("Origin", "https://shop.example.com")
+	got := serve(t, engine, r)
+	require.Equal(t, 429, got.ResponseRecorder.Code)
+	require.Equal(t, "https://shop.example.com", got.Header().Get("Access-Control-Allow-Origin"), "the page cannot read it")
 }

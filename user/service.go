@@ -32,10 +32,10 @@ func (s *service) login(ctx context.Context, name, password string) (id int64, t
 	if username.UnmarshalText([]byte(name)) != nil {
 		return 0, "", ErrCredentials
 	}
-	if _, err := s.throttle.check(ctx, username); err != nil {
+	if err := s.throttle.admit(ctx, username); err != nil {
 		return 0, "", err
 	}
-	id, err = s.authenticate(ctx, username, password)
+	id, outdated, err := s.authenticate(ctx, username, password)
 	switch {
 	case errors.Is(err, ErrCredentials):
 		return 0, "", s.throttle.wrong(ctx, username)
@@ -45,15 +45,19 @@ func (s *service) login(ctx context.Context, name, password string) (id int64, t
 	if err := s.throttle.right(ctx, username); err != nil {
 		return 0, "", err
 	}
+	if outdated != "" {
+		s.rehash(ctx, id, password, outdated)
+	}
 	token, err = s.tokens.Issue(id)
 	return id, token, err
 }
 
 // authenticate returns the id of the user who has this name and password, or ErrCredentials, or ErrBusy.
-func (s *service) authenticate(ctx context.Context, name Username, password string) (id int64, err error) {
+// outdated is the user's hash if it is of another cost than a new one.
+func (s *service) authenticate(ctx context.Context, name Username, password string) (id int64, outdated string, err error) {
 	var plain Password
 	if plain.UnmarshalText([]byte(password)) != nil {
-		return 0, ErrCredentials
+		return 0, "", ErrCredentials
 	}
 	id, hash, err := s.store.credentials(ctx, name)
 	unknown := errors.Is(err, ErrNotFound)
@@ -61,19 +65,18 @@ func (s *service) authenticate(ctx context.Context, name Username, password stri
 	case unknown:
 		hash = s.hasher.decoy
 	case err != nil:
-		return 0, err
+		return 0, "", err
 	}
-	ok, outdated, err := s.hasher.verify(ctx, password, hash)
+	ok, old, err := s.hasher.verify(ctx, password, hash)
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, "", err
 	case !ok, unknown:
-		return 0, ErrCredentials
+		return 0, "", ErrCredentials
+	case old:
+		outdated = hash
 	}
-	if outdated {
-		s.rehash(ctx, id, password, hash)
-	}
-	return id, nil
+	return id, outdated, nil
 }
 
 // rehash replaces a hash of another cost while the password is at hand. It may fail without harm: the next

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -155,6 +156,82 @@ func TestOfManyGuessesAtOnceNoMoreAreAnsweredThanOneAfterTheOther(t *testing.T) 
 		group.Wait()
 		require.EqualValues(t, 5, wrong.Load())
 		require.EqualValues(t, 55, refused.Load())
+	})
+}
+
+// TestARefusedGuessTellsNothing lets the delay be longer than the first one, when the two would be the same.
+func TestARefusedGuessTellsNothing(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		handler, clock := throttled(t, db, usual)
+		for range 5 {
+			require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
+		}
+		for _, seconds := range []int64{1, 2, 4} {
+			clock.Add(seconds * 1000)
+			require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
+		}
+		clock.Add(8000)
+		outcomes := map[string]int{}
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for n := range 30 {
+			group.Go(func() {
+				password := "wrong-one"
+				if n == 20 {
+					password = "test123"
+				}
+				got := outcome(try(handler, "test", password))
+				mu.Lock()
+				defer mu.Unlock()
+				outcomes[got]++
+			})
+		}
+		group.Wait()
+		if outcomes["in"] == 1 { // the right one came first: after it five more are free
+			return
+		}
+		require.Equal(t, map[string]int{"wrong": 1, "16": 29}, outcomes)
+	})
+}
+
+func TestAClientThatHangsUpIsCountedAllTheSame(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		_, module := alone(t, db)
+		throttle := module.handler.service.throttle
+		throttle.Throttle = usual
+		var name Username
+		require.NoError(t, name.UnmarshalText([]byte("test")))
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := throttle.count(gone, name)
+		require.NoError(t, err)
+		f, err := throttle.check(t.Context(), name)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, f.count)
+	})
+}
+
+func TestWhileNothingCanBeCountedNoPasswordIsLookedAt(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		handler, module := alone(t, db)
+		service := module.handler.service
+		service.throttle.Throttle = usual
+		insertCheaply(t, service.store, "test", "test123")
+		drop := func(statement string) {
+			require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
+				_, err := tx.Exec(statement)
+				return err
+			}))
+		}
+		// Reading goes on, as it does on a full disk.
+		drop("ALTER TABLE login_failures ADD COLUMN never BIGINT CHECK (never IS NOT NULL)")
+		require.Equal(t, "in", outcome(try(handler, "test", "test123")), "nobody has guessed yet")
+		for range 20 {
+			require.GreaterOrEqual(t, try(handler, "test", "guess").Code, 500)
+		}
+		require.GreaterOrEqual(t, try(handler, "test", "test123").Code, 500, "guessing is free")
+		drop("ALTER TABLE login_failures DROP COLUMN never")
+		require.Equal(t, "in", outcome(try(handler, "test", "test123")))
 	})
 }
 
