@@ -82,13 +82,13 @@ func TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow(t *testing.T) {
 	for n := 0; ; n++ {
 		log, err := os.Stat(filepath.Join(disk, "app.db-wal"))
 		require.NoError(t, err)
-		if log.Size() > 4050*frame {
+		if log.Size() > 4057*frame {
 			break
 		}
 		require.True(t, l.write(t, base, "the only client", n))
 	}
 	spacer := filepath.Join(disk, "spacer")
-	require.NoError(t, os.WriteFile(spacer, make([]byte, 26<<10), 0o600))
+	require.NoError(t, os.WriteFile(spacer, make([]byte, 28<<10), 0o600))
 	inflate(t, filepath.Join(disk, "balloon"))
 	require.NoError(t, os.Remove(spacer))
 	for n := 0; l.write(t, base, "the last of it", n); n++ {
