@@ -40,9 +40,18 @@ type Limits struct {
 	Failures                        user.Throttle
 }
 
-// loadConfig reads the settings. An error names every one that is wrong.
+// loadConfig reads the settings for serving. An error names every one that is wrong.
 func loadConfig(getenv func(string) string) (Config, error) {
 	s := &settings{getenv: getenv}
+	cfg := readConfig(s)
+	if len(cfg.Secret) == 0 && cfg.secretPath() == "" {
+		s.fault("JWT_SECRET", "must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32")
+	}
+	return cfg, s.err()
+}
+
+// readConfig reads the settings, and leaves their faults in s.
+func readConfig(s *settings) Config {
 	cfg := Config{
 		Address:         net.JoinHostPort(s.text("HOST", "0.0.0.0"), strconv.Itoa(s.integer("PORT", 5000, 0, 65535))),
 		Modules:         s.someOf("MODULES", "user", "order"),
@@ -59,8 +68,9 @@ func loadConfig(getenv func(string) string) (Config, error) {
 		cfg.Limits = limits
 	}
 	cfg.loadDatabases(s)
-	cfg.loadSecrets(s)
-	return cfg, s.err()
+	cfg.Secret = s.key("JWT_SECRET")
+	cfg.PreviousSecret = s.key("JWT_SECRET_PREVIOUS")
+	return cfg
 }
 
 func loadLimits(s *settings) Limits {
@@ -89,6 +99,7 @@ func (c *Config) loadDatabases(s *settings) {
 	c.Database = database.Options{
 		PoolSize:     s.integer("DATABASE_POOL_SIZE", max(8, 4*runtime.GOMAXPROCS(0)), 1, 10_000),
 		PoolLifetime: s.duration("DATABASE_POOL_LIFETIME", 30*time.Minute, time.Second),
+		CheckOnly:    s.oneOf("AUTO_MIGRATE", "true", "false") == "false",
 	}
 	shared := s.database("DATABASE_URL", "sqlite:data/app.db")
 	users := s.database("USER_DATABASE_URL", shared)
@@ -101,14 +112,6 @@ func (c *Config) loadDatabases(s *settings) {
 	}
 	if c.serves("order") {
 		c.OrderDatabaseURL = orders
-	}
-}
-
-func (c *Config) loadSecrets(s *settings) {
-	c.Secret = s.key("JWT_SECRET")
-	c.PreviousSecret = s.key("JWT_SECRET_PREVIOUS")
-	if len(c.Secret) == 0 && c.secretPath() == "" {
-		s.fault("JWT_SECRET", "must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32")
 	}
 }
 

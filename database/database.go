@@ -19,7 +19,8 @@ const timeout = 5 * time.Second
 
 // DB is one database. It is safe for concurrent use.
 type DB struct {
-	engine engine
+	engine    engine
+	checkOnly bool
 }
 
 // engine is what SQLite and PostgreSQL do each in their own way.
@@ -27,7 +28,14 @@ type engine interface {
 	queryRow(ctx context.Context, query string, args, dest []any) error
 	write(ctx context.Context, fn func(*Tx) error) error
 	ping(ctx context.Context) error
-	migrate(ctx context.Context, module string, files fs.FS) error
+
+	// What Copy needs.
+	pool() *sql.DB // for reading
+	hasTable(ctx context.Context, name string) (bool, error)
+	lastID(ctx context.Context, table Table) (int64, error)
+	setLastID(ctx context.Context, table Table, id int64) error
+
+	migrate(ctx context.Context, module string, files fs.FS, check bool) error
 	close() error
 }
 
@@ -43,6 +51,9 @@ type Options struct {
 	// and for how long one is used. 0 is what pgxpool does by itself.
 	PoolSize     int
 	PoolLifetime time.Duration
+
+	CheckOnly  bool // Migrate changes nothing
+	Unfinished bool // a database that holds half of a copy is opened all the same
 }
 
 // Open opens the database at url and checks that it answers. The url is sqlite:PATH, whose folder and
@@ -57,7 +68,18 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
-	return &DB{engine: engine}, nil
+	db := &DB{engine: engine, checkOnly: options.CheckOnly}
+	if !options.Unfinished {
+		half, err := engine.hasTable(ctx, unfinished)
+		if err == nil && half {
+			err = errUnfinished
+		}
+		if err != nil {
+			_ = db.Close()
+			return nil, fmt.Errorf("open %s: %w", Redact(url), err)
+		}
+	}
+	return db, nil
 }
 
 // CheckURL reports what is wrong with the form of a database URL, without opening anything.
@@ -135,9 +157,9 @@ func (db *DB) Ping(ctx context.Context) error {
 // Migrate brings the tables of a module up to date with the migrations in files, which goose reads. A file
 // whose name ends in .sqlite.sql or .postgres.sql is for that engine alone. Each module has a version table
 // of its own. On PostgreSQL any number of processes may call it at once: each migration runs once. A
-// database that is newer than files is an error.
+// database that is newer than files is an error; with Options.CheckOnly so is one that is older.
 func (db *DB) Migrate(ctx context.Context, module string, files fs.FS) error {
-	if err := db.engine.migrate(ctx, module, files); err != nil {
+	if err := db.engine.migrate(ctx, module, files, db.checkOnly); err != nil {
 		return fmt.Errorf("migrate %s: %w", module, err)
 	}
 	return nil

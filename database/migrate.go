@@ -16,9 +16,9 @@ var otherEngine = map[goose.Dialect]string{
 	goose.DialectPostgres: ".sqlite.sql",
 }
 
-// migrate applies what is missing of a module's migrations.
+// migrate brings the tables of a module up to date, or only looks whether they are if check is set.
 func migrate(
-	ctx context.Context, dialect goose.Dialect, db *sql.DB, module string, files fs.FS, options ...goose.ProviderOption,
+	ctx context.Context, dialect goose.Dialect, db *sql.DB, module string, files fs.FS, check bool, options ...goose.ProviderOption,
 ) error {
 	names, err := fs.Glob(files, "*.sql")
 	if err != nil {
@@ -30,8 +30,9 @@ func migrate(
 			excluded = append(excluded, name)
 		}
 	}
+	table := "goose_" + module
 	options = append(options,
-		goose.WithTableName("goose_"+module),
+		goose.WithTableName(table),
 		goose.WithExcludeNames(excluded),
 		goose.WithDisableGlobalRegistry(true),
 	)
@@ -41,18 +42,18 @@ func migrate(
 	}
 	sources := provider.ListSources()
 	newest := sources[len(sources)-1].Version
-	// GetDBVersion waits for the lock, unlike HasPending and GetVersions, which would race for the version
-	// table.
-	version, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return err
-	}
+	// goose would make its version table for this, and take its lock, which a pooler in front of PostgreSQL does
+	// not allow. An error is most likely that there is no table yet; if it is another one, Up will meet it again.
+	var version int64
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+table).Scan(&version)
 	switch {
-	case version > newest:
+	case err == nil && version > newest:
 		return fmt.Errorf("the database is at version %d, newer than this program, which knows %d: start a newer one",
 			version, newest)
-	case version == newest:
+	case err == nil && version == newest:
 		return nil
+	case check:
+		return fmt.Errorf("the database is at version %d and has to be at %d: run userorder migrate first", version, newest)
 	}
 	_, err = provider.Up(ctx)
 	return err

@@ -38,8 +38,8 @@ const (
 
 // postgresServer is a PostgreSQL database behind pgx's pool.
 type postgresServer struct {
-	pool *pgxpool.Pool
-	db   *sql.DB
+	conns *pgxpool.Pool
+	db    *sql.DB
 }
 
 func parsePostgres(raw string) (*pgxpool.Config, error) {
@@ -92,7 +92,7 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 	if err != nil {
 		return nil, err
 	}
-	p := &postgresServer{pool: pool, db: stdlib.OpenDBFromPool(pool)}
+	p := &postgresServer{conns: pool, db: stdlib.OpenDBFromPool(pool)}
 	if err := p.ping(ctx); err != nil {
 		_ = p.close()
 		return nil, err
@@ -110,7 +110,7 @@ func (p *postgresServer) ping(ctx context.Context) error {
 		return err
 	}
 	if readOnly == "on" {
-		p.pool.Reset()
+		p.conns.Reset()
 		return errors.New("the server takes no writes")
 	}
 	return nil
@@ -137,7 +137,7 @@ func (p *postgresServer) tryAgain(ctx context.Context, again func(error) bool, t
 		err := try()
 		if isLost(err) {
 			// The others in the pool are likely to be dead, too, or to lead to a server that is a standby now.
-			p.pool.Reset()
+			p.conns.Reset()
 		}
 		if err == nil || tries == maxTries || !again(err) {
 			return err
@@ -206,7 +206,7 @@ func isLost(err error) bool {
 
 // migrate holds an advisory lock that belongs to the module and its schema, so that replicas that start
 // together take turns.
-func (p *postgresServer) migrate(ctx context.Context, module string, files fs.FS) error {
+func (p *postgresServer) migrate(ctx context.Context, module string, files fs.FS, check bool) error {
 	var schema string
 	if err := p.db.QueryRowContext(ctx, "SELECT coalesce(current_schema(), '')").Scan(&schema); err != nil {
 		return err
@@ -220,12 +220,31 @@ func (p *postgresServer) migrate(ctx context.Context, module string, files fs.FS
 	if err != nil {
 		return err
 	}
-	return migrate(ctx, goose.DialectPostgres, p.db, module, files, goose.WithSessionLocker(locker))
+	return migrate(ctx, goose.DialectPostgres, p.db, module, files, check, goose.WithSessionLocker(locker))
+}
+
+func (p *postgresServer) pool() *sql.DB { return p.db }
+
+func (p *postgresServer) hasTable(ctx context.Context, name string) (there bool, err error) {
+	err = p.db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&there)
+	return there, err
+}
+
+func (p *postgresServer) lastID(ctx context.Context, table Table) (id int64, err error) {
+	const query = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, $2)::regclass), 0)"
+	err = p.db.QueryRowContext(ctx, query, table.Name, table.Columns[0]).Scan(&id)
+	return id, err
+}
+
+func (p *postgresServer) setLastID(ctx context.Context, table Table, id int64) error {
+	const query = "SELECT setval(pg_get_serial_sequence($1, $2), greatest($3::bigint, 1), $3::bigint > 0)"
+	_, err := p.db.ExecContext(ctx, query, table.Name, table.Columns[0], id)
+	return err
 }
 
 func (p *postgresServer) close() error {
 	err := p.db.Close()
-	p.pool.Close()
+	p.conns.Close()
 	return err
 }
 

@@ -182,16 +182,41 @@ func touch(tx *Tx) error {
 }
 
 // migrate uses a connection of its own, because the writer never gives its one away.
-func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS) error {
+func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS, check bool) error {
 	pool, err := openPool(f.path, 1, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = pool.Close() }()
-	if err := migrate(ctx, goose.DialectSQLite3, pool, module, files); err != nil {
+	if err := migrate(ctx, goose.DialectSQLite3, pool, module, files, check); err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
 	return nil
+}
+
+func (f *sqliteFile) pool() *sql.DB { return f.reader }
+
+func (f *sqliteFile) hasTable(ctx context.Context, name string) (there bool, err error) {
+	const query = "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = $1"
+	err = f.reader.QueryRowContext(ctx, query, name).Scan(&there)
+	return there, err
+}
+
+// lastID is what AUTOINCREMENT counts on from (https://www.sqlite.org/autoinc.html).
+func (f *sqliteFile) lastID(ctx context.Context, table Table) (id int64, err error) {
+	const query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1"
+	err = f.reader.QueryRowContext(ctx, query, table.Name).Scan(&id)
+	return id, err
+}
+
+func (f *sqliteFile) setLastID(ctx context.Context, table Table, id int64) error {
+	return f.write(ctx, func(tx *Tx) error {
+		if _, err := tx.Exec("DELETE FROM sqlite_sequence WHERE name = $1", table.Name); err != nil {
+			return err
+		}
+		_, err := tx.Exec("INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)", table.Name, id)
+		return err
+	})
 }
 
 // close closes the writer after the readers, for its connection moves the log into the file and removes it

@@ -66,10 +66,10 @@ func TestAWordThatIsNoCommandIsAnsweredWithTheUsage(t *testing.T) {
 	t.Parallel()
 	binary, err := build()
 	require.NoError(t, err)
-	for _, args := range [][]string{{"sevre"}, {"serve", "5000"}, {"backup"}, {"backup", "a", "b"}, {"-h"}} {
+	for _, args := range [][]string{{"sevre"}, {"serve", "5000"}, {"backup"}, {"backup", "a", "b"}, {"migrate-data", "--from", "sqlite:a"}, {"-h"}} {
 		p := launch(t, t.TempDir(), exec.Command(binary, args...))
 		require.Equal(t, 2, p.exit(t))
-		require.Contains(t, said(t, p.stderr), "usage: userorder [serve], or userorder backup FILE")
+		require.Contains(t, said(t, p.stderr), "usage: userorder [command]")
 	}
 }
 

@@ -27,13 +27,27 @@ type Module struct {
 	tokens  *auth.Tokens
 }
 
-// New brings the module's tables up to date and returns the module.
-func New(ctx context.Context, cfg Config) (*Module, error) {
+// Tables is what the module keeps, as a copy to another database has to know it.
+func Tables() []database.Table {
+	return []database.Table{{
+		Name:     "orders",
+		Columns:  []string{"id", "user_id", "product", "price", "status", "created_at", "cancelled_at"},
+		Identity: true,
+	}}
+}
+
+// Migrate brings the module's tables up to date.
+func Migrate(ctx context.Context, db *database.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := cfg.DB.Migrate(ctx, "order", files); err != nil {
+	return db.Migrate(ctx, "order", files)
+}
+
+// New brings the module's tables up to date and returns the module.
+func New(ctx context.Context, cfg Config) (*Module, error) {
+	if err := Migrate(ctx, cfg.DB); err != nil {
 		return nil, err
 	}
 	service := &service{store: &store{db: cfg.DB}}

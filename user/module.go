@@ -33,13 +33,26 @@ type Module struct {
 	registrations, logins httpapi.Limit
 }
 
-// New brings the module's tables up to date and returns the module.
-func New(ctx context.Context, cfg Config) (*Module, error) {
+// Tables is what the module keeps, as a copy to another database has to know it.
+func Tables() []database.Table {
+	return []database.Table{
+		{Name: "users", Columns: []string{"id", "username", "username_key", "email", "password_hash", "created_at"}, Identity: true},
+		{Name: "login_failures", Columns: []string{"name_hash", "failures", "failed_at", "delay"}},
+	}
+}
+
+// Migrate brings the module's tables up to date.
+func Migrate(ctx context.Context, db *database.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := cfg.DB.Migrate(ctx, "user", files); err != nil {
+	return db.Migrate(ctx, "user", files)
+}
+
+// New brings the module's tables up to date and returns the module.
+func New(ctx context.Context, cfg Config) (*Module, error) {
+	if err := Migrate(ctx, cfg.DB); err != nil {
 		return nil, err
 	}
 	store := &store{db: cfg.DB}

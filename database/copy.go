@@ -1,0 +1,227 @@
+package database
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+)
+
+// Table is what Copy has to know of a table.
+type Table struct {
+	Name     string
+	Columns  []string // all of them, the primary key first
+	Identity bool     // the database hands out the key
+}
+
+// unfinished is a table that is there while a database holds half of a copy.
+const unfinished = "unfinished_copy"
+
+var errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts it over")
+
+// batch is how many rows are read and written at once.
+const batch = 500
+
+// Copy copies tables from one database to another, on whatever engines they are. migrate makes the tables. It
+// reports progress after each batch, compares all rows when it is done, and makes the target hand out new keys
+// after those of the source.
+//
+// A target that has rows already is an error. One that Copy did not finish is told from others: Open refuses
+// it unless Options.Unfinished is set, and Copy starts it over. Nobody may write to either database meanwhile.
+func Copy(
+	ctx context.Context, from, to *DB, migrate func(context.Context, *DB) error, tables []Table,
+	progress func(table string, done, total int64),
+) error {
+	if err := prepareTarget(ctx, to, tables); err != nil {
+		return err
+	}
+	if err := migrate(ctx, to); err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if err := copyTable(ctx, from, to, table, progress); err != nil {
+			return fmt.Errorf("copy %s: %w", table.Name, err)
+		}
+		if err := compare(ctx, from, to, table); err != nil {
+			return fmt.Errorf("compare %s: %w", table.Name, err)
+		}
+	}
+	return to.exec(ctx, "DROP TABLE "+unfinished)
+}
+
+// prepareTarget marks the target as unfinished. It refuses one that has rows, unless it is marked already:
+// then they are what is left of a copy, and go.
+func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
+	marked, err := to.engine.hasTable(ctx, unfinished)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		there, err := to.engine.hasTable(ctx, table.Name)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+		case marked:
+			if err := clearTable(ctx, to, table); err != nil {
+				return fmt.Errorf("clear %s: %w", table.Name, err)
+			}
+		default:
+			var one int
+			err := to.QueryRow(ctx, "SELECT 1 FROM "+table.Name+" LIMIT 1").Scan(&one)
+			if !errors.Is(err, sql.ErrNoRows) {
+				return errors.Join(fmt.Errorf("the target is not empty: %s has rows", table.Name), err)
+			}
+		}
+	}
+	if marked {
+		return nil
+	}
+	return to.exec(ctx, "CREATE TABLE "+unfinished+" (since TEXT)")
+}
+
+func (db *DB) exec(ctx context.Context, statement string, args ...any) error {
+	return db.Write(ctx, func(tx *Tx) error {
+		_, err := tx.Exec(statement, args...)
+		return err
+	})
+}
+
+func clearTable(ctx context.Context, db *DB, table Table) error {
+	statement := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s IN (SELECT %[2]s FROM %[1]s ORDER BY %[2]s LIMIT %[3]d)",
+		table.Name, table.Columns[0], batch)
+	for rows := int64(1); rows > 0; {
+		err := db.Write(ctx, func(tx *Tx) (err error) {
+			rows, err = tx.Exec(statement)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyTable(ctx context.Context, from, to *DB, table Table, progress func(string, int64, int64)) error {
+	var done, total int64
+	if err := from.engine.pool().QueryRowContext(ctx, "SELECT count(*) FROM "+table.Name).Scan(&total); err != nil {
+		return err
+	}
+	err := eachBatch(ctx, from, table, func(rows [][]any) error {
+		var values []any
+		for _, row := range rows {
+			values = append(values, row...)
+		}
+		done += int64(len(rows))
+		progress(table.Name, done, total)
+		return to.exec(ctx, insertion(table, len(rows)), values...)
+	})
+	if err != nil || !table.Identity {
+		return err
+	}
+	last, err := from.engine.lastID(ctx, table)
+	if err != nil {
+		return err
+	}
+	return to.engine.setLastID(ctx, table, last)
+}
+
+// insertion is the text of an INSERT of a number of rows.
+func insertion(table Table, rows int) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "INSERT INTO %s (%s) VALUES ", table.Name, strings.Join(table.Columns, ", "))
+	for n := range rows * len(table.Columns) {
+		switch {
+		case n == 0:
+			text.WriteString("(")
+		case n%len(table.Columns) == 0:
+			text.WriteString("), (")
+		default:
+			text.WriteString(", ")
+		}
+		fmt.Fprintf(&text, "$%d", n+1)
+	}
+	text.WriteString(")")
+	return text.String()
+}
+
+// eachBatch calls visit with all rows of a table, in the order of their keys.
+func eachBatch(ctx context.Context, db *DB, table Table, visit func(rows [][]any) error) error {
+	key := table.Columns[0]
+	query := fmt.Sprintf("SELECT %s FROM %s %%s ORDER BY %s LIMIT %d", strings.Join(table.Columns, ", "), table.Name, key, batch)
+	first, next := fmt.Sprintf(query, ""), fmt.Sprintf(query, "WHERE "+key+" > $1")
+	rows, err := readBatch(ctx, db, len(table.Columns), first)
+	for err == nil && len(rows) > 0 {
+		if err := visit(rows); err != nil {
+			return err
+		}
+		rows, err = readBatch(ctx, db, len(table.Columns), next, rows[len(rows)-1][0])
+	}
+	return err
+}
+
+func readBatch(ctx context.Context, db *DB, columns int, query string, args ...any) (batch [][]any, err error) {
+	rows, err := db.engine.pool().QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		row, pointers := make([]any, columns), make([]any, columns)
+		for i := range row {
+			pointers[i] = &row[i]
+		}
+		if err := rows.Scan(pointers...); err != nil {
+			return nil, err
+		}
+		batch = append(batch, row)
+	}
+	return batch, rows.Err()
+}
+
+// compare reads a table on both sides and returns an error if they differ in anything.
+func compare(ctx context.Context, from, to *DB, table Table) error {
+	want, err := digest(ctx, from, table)
+	if err != nil {
+		return err
+	}
+	got, err := digest(ctx, to, table)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("the copy differs: %s instead of %s", got, want)
+	}
+	return nil
+}
+
+// digest is the number of rows of a table and a hash of all that is in them.
+func digest(ctx context.Context, db *DB, table Table) (string, error) {
+	sum, count := sha256.New(), 0
+	err := eachBatch(ctx, db, table, func(rows [][]any) error {
+		count += len(rows)
+		for _, row := range rows {
+			for _, value := range row {
+				digestValue(sum, value)
+			}
+		}
+		return nil
+	})
+	return fmt.Sprintf("%d rows, SHA-256 %x", count, sum.Sum(nil)), err
+}
+
+// digestValue writes a value so that no two different ones, nor two rows of them, look alike.
+func digestValue(sum hash.Hash, value any) {
+	text := fmt.Sprint(value)
+	if bytes, ok := value.([]byte); ok { // what one driver calls a string
+		text = string(bytes)
+	}
+	if value == nil {
+		fmt.Fprint(sum, "null;")
+		return
+	}
+	fmt.Fprintf(sum, "%d:%s;", len(text), text)
+}

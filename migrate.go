@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"userorder/database"
+	"userorder/order"
+	"userorder/user"
+)
+
+// tablesOf is what this program keeps for one of the modules that it serves.
+type tablesOf struct {
+	module, databaseURL string
+	migrate             func(context.Context, *database.DB) error
+	tables              []database.Table
+}
+
+func (c *Config) tables() (all []tablesOf) {
+	if c.serves("user") {
+		all = append(all, tablesOf{"user", c.UserDatabaseURL, user.Migrate, user.Tables()})
+	}
+	if c.serves("order") {
+		all = append(all, tablesOf{"order", c.OrderDatabaseURL, order.Migrate, order.Tables()})
+	}
+	return all
+}
+
+// migrate brings the tables of the served modules up to date.
+func migrate(ctx context.Context, cfg Config, stdout io.Writer) error {
+	for _, m := range cfg.tables() {
+		db, err := database.Open(ctx, m.databaseURL, database.Options{})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(m.migrate(ctx, db), db.Close()); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(stdout, "The tables of %s in %s are up to date.\n", m.module, database.Redact(m.databaseURL))
+	}
+	return nil
+}
+
+// migrateData copies the tables of the served modules from one database to another.
+func migrateData(ctx context.Context, cfg Config, args []string, stdout io.Writer) (err error) {
+	flags := flag.NewFlagSet("migrate-data", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	source, target := flags.String("from", "", ""), flags.String("to", "", "")
+	if flags.Parse(args) != nil || flags.NArg() > 0 || *source == "" || *target == "" {
+		return errUsage
+	}
+	for name, url := range map[string]string{"--from": *source, "--to": *target} {
+		if err := database.CheckURL(url); err != nil {
+			return fmt.Errorf("%w: %s %w", errSettings, name, err)
+		}
+	}
+	if path, ok := database.SQLitePath(*source); ok { // which Open would make
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
+	}
+	from, err := database.Open(ctx, *source, database.Options{CheckOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := database.Open(ctx, *target, database.Options{Unfinished: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+
+	var tables []database.Table
+	for _, m := range cfg.tables() {
+		if err := m.migrate(ctx, from); err != nil { // which only checks: both sides must have the same columns
+			return err
+		}
+		tables = append(tables, m.tables...)
+	}
+	makeTables := func(ctx context.Context, db *database.DB) error {
+		var errs []error
+		for _, m := range cfg.tables() {
+			errs = append(errs, m.migrate(ctx, db))
+		}
+		return errors.Join(errs...)
+	}
+	if err := database.Copy(ctx, from, to, makeTables, tables, progressOf(stdout)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "All rows of %s are in %s, and equal. Set DATABASE_URL to it and start the service.\n",
+		database.Redact(*source), database.Redact(*target))
+	return err
+}
+
+// progressOf writes a line a second, and one for the end of each table.
+func progressOf(stdout io.Writer) func(table string, done, total int64) {
+	var last time.Time
+	return func(table string, done, total int64) {
+		if done == total || time.Since(last) > time.Second {
+			last = time.Now()
+			_, _ = fmt.Fprintf(stdout, "%s: %d of %d rows\n", table, done, total)
+		}
+	}
+}
