@@ -21,7 +21,7 @@ const usage = `usage: userorder [command]
   backup FILE                          copy the SQLite database to FILE, while the service goes on
   healthcheck                          ask the service on this machine whether it is alive
 
-Settings come from the environment; README.md lists them.`
+Settings come from the environment, and README.md lists them`
 
 // errUsage is what an error about the command line wraps.
 var errUsage = errors.New(usage)

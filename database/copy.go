@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"strconv"
 	"strings"
 )
 
@@ -132,7 +133,7 @@ func copyTable(ctx context.Context, from, to *DB, table Table, progress func(str
 // insertion is the text of an INSERT of a number of rows.
 func insertion(table Table, rows int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "INSERT INTO %s (%s) VALUES ", table.Name, strings.Join(table.Columns, ", "))
+	text.WriteString("INSERT INTO " + table.Name + " (" + strings.Join(table.Columns, ", ") + ") VALUES ")
 	for n := range rows * len(table.Columns) {
 		switch {
 		case n == 0:
@@ -142,7 +143,7 @@ func insertion(table Table, rows int) string {
 		default:
 			text.WriteString(", ")
 		}
-		fmt.Fprintf(&text, "$%d", n+1)
+		text.WriteString("$" + strconv.Itoa(n+1))
 	}
 	text.WriteString(")")
 	return text.String()
@@ -220,8 +221,8 @@ func digestValue(sum hash.Hash, value any) {
 		text = string(bytes)
 	}
 	if value == nil {
-		fmt.Fprint(sum, "null;")
+		_, _ = fmt.Fprint(sum, "null;")
 		return
 	}
-	fmt.Fprintf(sum, "%d:%s;", len(text), text)
+	_, _ = fmt.Fprintf(sum, "%d:%s;", len(text), text)
 }

@@ -141,7 +141,7 @@ func TestACopyIsRefusedOnATargetThatHasRows(t *testing.T) {
 func TestACopyThatDiffersIsNotedAndStaysUnfinished(t *testing.T) {
 	eachPair(t, func(t *testing.T, from *database.DB, target string) {
 		to := openUnfinished(t, target)
-		var once error = errors.New("not yet")
+		once := errors.New("not yet")
 		err := database.Copy(t.Context(), from, to, makeThings, thingTables, func(table string, done, _ int64) {
 			if table == "things" && done > 500 && once != nil { // somebody writes into the copy
 				once = to.Write(t.Context(), func(tx *database.Tx) error {
