@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"httpapi":               {},
 	"database":              {},
 	"database/databasetest": {"database"},
+	"deploy":                {},
 	"e2e":                   {"database"},
 	"e2e/tutorial":          {},
 }

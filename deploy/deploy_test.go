@@ -1,0 +1,224 @@
+// Package deploy holds examples of how to run the service elsewhere. None of them can be run here, so these
+// tests read them: every field must be one that is known, and every setting one that README.md lists.
+package deploy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// decode reads the documents of a YAML file and refuses fields that the types do not have.
+func decode(t *testing.T, file string, documents ...any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	for _, document := range documents {
+		require.NoError(t, decoder.Decode(document), file)
+	}
+	require.True(t, errors.Is(decoder.Decode(new(any)), io.EOF), "%s has more documents", file)
+}
+
+// requireSetting checks that README.md lists a setting, or that it is the file of one.
+func requireSetting(t *testing.T, name string) {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "`"+strings.TrimSuffix(name, "_FILE")+"`")
+}
+
+func TestCompose(t *testing.T) {
+	type service struct {
+		Image       string
+		Build       struct{ Context, Dockerfile string }
+		Environment map[string]string
+		Volumes     []string
+		Ports       []string
+		Healthcheck struct {
+			Test              []string
+			Interval, Timeout string
+			Retries           int
+		}
+		DependsOn any `yaml:"depends_on"`
+		Deploy    struct{ Replicas int }
+		Configs   []struct{ Source, Target string }
+		GraceTime string `yaml:"stop_grace_period"`
+		Restart   string
+	}
+	var compose struct {
+		Name     string
+		Services map[string]service
+		Configs  map[string]struct{ Content string }
+		Volumes  map[string]struct{}
+	}
+	decode(t, "compose.yaml", &compose)
+	replicas := compose.Services["service"]
+	require.Equal(t, 3, replicas.Deploy.Replicas)
+	require.FileExists(t, replicas.Build.Context+"/"+replicas.Build.Dockerfile)
+	for name := range replicas.Environment {
+		requireSetting(t, name)
+	}
+	for _, used := range compose.Services["proxy"].Configs {
+		require.Contains(t, compose.Configs, used.Source)
+	}
+	require.Contains(t, compose.Configs["nginx"].Content, "server service:5000")
+	require.NotRegexp(t, `[^$]\$[a-z]`, compose.Configs["nginx"].Content, "compose would put a variable of its own there")
+}
+
+// port is a number or the name of one.
+type port any
+
+type probe struct {
+	HTTPGet struct {
+		Path string
+		Port port
+	} `yaml:"httpGet"`
+	PeriodSeconds    int `yaml:"periodSeconds"`
+	TimeoutSeconds   int `yaml:"timeoutSeconds"`
+	FailureThreshold int `yaml:"failureThreshold"`
+}
+
+type metadata struct {
+	Name   string
+	Labels map[string]string
+}
+
+type deployment struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   metadata
+	Spec       struct {
+		Replicas int
+		Selector struct {
+			MatchLabels map[string]string `yaml:"matchLabels"`
+		}
+		Strategy struct {
+			RollingUpdate struct {
+				MaxUnavailable int `yaml:"maxUnavailable"`
+				MaxSurge       int `yaml:"maxSurge"`
+			} `yaml:"rollingUpdate"`
+		}
+		Template struct {
+			Metadata metadata
+			Spec     pod
+		}
+	}
+}
+
+type pod struct {
+	GracePeriod     int `yaml:"terminationGracePeriodSeconds"`
+	SecurityContext struct {
+		RunAsNonRoot   bool                  `yaml:"runAsNonRoot"`
+		RunAsUser      int                   `yaml:"runAsUser"`
+		FSGroup        int                   `yaml:"fsGroup"`
+		SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
+	} `yaml:"securityContext"`
+	Containers []container
+	Volumes    []struct {
+		Name   string
+		Secret struct {
+			SecretName  string `yaml:"secretName"`
+			DefaultMode int    `yaml:"defaultMode"`
+		}
+	}
+}
+
+type container struct {
+	Name, Image string
+	Ports       []struct {
+		Name          string
+		ContainerPort int `yaml:"containerPort"`
+	}
+	Env          []struct{ Name, Value string }
+	VolumeMounts []struct {
+		Name      string
+		MountPath string `yaml:"mountPath"`
+		ReadOnly  bool   `yaml:"readOnly"`
+	} `yaml:"volumeMounts"`
+	ReadinessProbe  probe `yaml:"readinessProbe"`
+	LivenessProbe   probe `yaml:"livenessProbe"`
+	Resources       struct{ Requests, Limits map[string]string }
+	SecurityContext struct {
+		AllowPrivilegeEscalation bool `yaml:"allowPrivilegeEscalation"`
+		ReadOnlyRootFilesystem   bool `yaml:"readOnlyRootFilesystem"`
+		Capabilities             struct{ Drop []string }
+	} `yaml:"securityContext"`
+}
+
+func TestKubernetes(t *testing.T) {
+	var replicas deployment
+	var service struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   metadata
+		Spec       struct {
+			Selector map[string]string
+			Ports    []struct {
+				Name       string
+				Port       int
+				TargetPort port `yaml:"targetPort"`
+			}
+		}
+	}
+	decode(t, "kubernetes.yaml", &replicas, &service)
+	require.Equal(t, "Deployment", replicas.Kind)
+	require.Equal(t, "Service", service.Kind)
+	require.Equal(t, service.Spec.Selector, replicas.Spec.Template.Metadata.Labels)
+	require.Equal(t, service.Spec.Selector, replicas.Spec.Selector.MatchLabels)
+	spec := replicas.Spec.Template.Spec
+	program := spec.Containers[0]
+	require.Equal(t, "/readyz", program.ReadinessProbe.HTTPGet.Path)
+	require.Equal(t, "/healthz", program.LivenessProbe.HTTPGet.Path)
+	require.Equal(t, program.Ports[0].Name, service.Spec.Ports[0].TargetPort)
+	require.Greater(t, spec.GracePeriod, 10+25, "DRAIN_DELAY and the wait for requests in flight")
+	for _, env := range program.Env {
+		requireSetting(t, env.Name)
+		if strings.HasSuffix(env.Name, "_FILE") {
+			require.True(t, strings.HasPrefix(env.Value, program.VolumeMounts[0].MountPath+"/"))
+		}
+	}
+}
+
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile("Dockerfile")
+	require.NoError(t, err)
+	instructions := regexp.MustCompile(`(?m)^[A-Z]+`).FindAllString(string(text), -1)
+	for _, instruction := range instructions {
+		require.Contains(t, []string{
+			"FROM", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT",
+		}, instruction)
+	}
+	_, final, _ := strings.Cut(string(text), "FROM scratch")
+	require.Contains(t, final, "\nUSER 65532:65532\n")
+	require.Contains(t, final, `CMD ["/usr/local/bin/userorder", "healthcheck"]`)
+	require.Contains(t, final, `ENTRYPOINT ["/usr/local/bin/userorder"]`)
+}
+
+func TestSystemdUnit(t *testing.T) {
+	text, err := os.ReadFile("userorder.service")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		require.Regexp(t, `^(#.*|\[(Unit|Service|Install)\]|[A-Z][A-Za-z]+=.*)?\n$`, line)
+	}
+	for _, setting := range regexp.MustCompile(`(?m)^Environment=(\w+)=`).FindAllStringSubmatch(string(text), -1) {
+		requireSetting(t, setting[1])
+	}
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not here to read the rest")
+	}
+	out, _ := exec.Command(analyze, "verify", "userorder.service").CombinedOutput()
+	for line := range strings.Lines(string(out)) { // the one fault that it may have here
+		require.Contains(t, line, "/usr/local/bin/userorder is not executable", string(out))
+	}
+}
