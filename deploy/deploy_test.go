@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -26,7 +25,7 @@ func decode(t *testing.T, file string, documents ...any) {
 	for _, document := range documents {
 		require.NoError(t, decoder.Decode(document), file)
 	}
-	require.True(t, errors.Is(decoder.Decode(new(any)), io.EOF), "%s has more documents", file)
+	require.ErrorIs(t, decoder.Decode(new(any)), io.EOF, "%s has more documents", file)
 }
 
 // requireSetting checks that README.md lists a setting, or that it is the file of one.
