@@ -1,4 +1,5 @@
-# Everything here needs Go alone, but for race and check, which need a C compiler as well.
+# Everything here needs Go alone, but for race and check, which need a C compiler as well, and postman, which needs
+# Node.js.
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -8,10 +9,10 @@ FUZZTIME ?= 1m
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race chaos fuzz bench lint fmt vuln check
+.PHONY: help run build test race chaos postman fuzz bench lint fmt vuln check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## serve on port 5000
 	go run .
@@ -32,6 +33,9 @@ chaos: ## kill, starve, flood and stop the built program, for some minutes
 	@CHAOS=1 go test -count 1 -v -timeout 20m ./e2e 2>&1 | awk '!/^ *===/ { print; fflush() } \
 		/^--- PASS/ { passed++ } /^--- FAIL/ { failed++ } /^--- SKIP/ { skipped++ } /^(FAIL|panic:)/ { broken = 1 } \
 		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken || !passed }'
+
+postman: ## send the Postman collection, with newman, to a service that is started for it; needs Node.js
+	@postman/run.sh
 
 lint: ## look for mistakes and bad style
 	go run $(GOLANGCI) run
