@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/database/databasetest"
+)
+
+const (
+	postmanCollection  = "postman/userorder.postman_collection.json"
+	postmanEnvironment = "postman/userorder.postman_environment.json"
+)
+
+// postmanItem is a folder or a request of a collection
+// (https://schema.getpostman.com/json/collection/v2.1.0/collection.json), as far as the tests look at it.
+type postmanItem struct {
+	Name    string
+	Item    []postmanItem
+	Event   []postmanEvent
+	Request postmanRequest
+
+	Response []struct { // the examples
+		OriginalRequest postmanRequest
+		Code            int
+		Body            string
+	}
+}
+
+type postmanEvent struct {
+	Listen string
+	Script struct{ Exec []string }
+}
+
+type postmanRequest struct {
+	Method string
+	Auth   postmanAuth
+	Header []struct{ Key, Value string }
+	Body   struct{ Raw string }
+	URL    struct {
+		Raw  string
+		Path []string
+	}
+}
+
+type postmanAuth struct {
+	Type   string
+	Bearer []struct{ Key, Value string }
+}
+
+// script is the script that runs at an event, such as test.
+func (i postmanItem) script(listen string) (text string) {
+	for _, event := range i.Event {
+		if event.Listen == listen {
+			text += strings.Join(event.Script.Exec, "\n")
+		}
+	}
+	return text
+}
+
+// readJSON reads a file into dst and returns its text.
+func readJSON(t *testing.T, path string, dst any) string {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, dst))
+	return string(text)
+}
+
+// postmanRequests returns the requests of the collection, without their folders.
+func postmanRequests(t *testing.T) (requests []postmanItem) {
+	var collection postmanItem
+	readJSON(t, postmanCollection, &collection)
+	var walk func(items []postmanItem)
+	walk = func(items []postmanItem) {
+		for _, item := range items {
+			if item.Request.Method != "" {
+				requests = append(requests, item)
+			}
+			walk(item.Item)
+		}
+	}
+	walk(collection.Item)
+	require.Greater(t, len(requests), 30)
+	return requests
+}
+
+// routes returns every route of the service, like "GET /order/query/:orderid".
+func routes(t *testing.T) (lines []string) {
+	cfg, err := loadConfig(environment(map[string]string{
+		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
+	}))
+	require.NoError(t, err)
+	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	for _, route := range api.engine.Routes() {
+		lines = append(lines, route.Method+" "+route.Path)
+	}
+	require.Len(t, lines, 14)
+	return lines
+}
+
+func TestThePostmanCollectionHasEveryRoute(t *testing.T) {
+	t.Parallel()
+	sent := map[string]bool{}
+	for _, item := range postmanRequests(t) {
+		path := "/" + strings.Join(item.Request.URL.Path, "/")
+		require.Equal(t, "{{baseUrl}}"+path, item.Request.URL.Raw, item.Name)
+		sent[item.Request.Method+" "+path] = true
+	}
+	for _, route := range routes(t) {
+		require.True(t, sent[route], "%s is not in %s", route, postmanCollection)
+	}
+}
+
+func TestEveryRequestOfThePostmanCollectionHasATestAndAnExampleThatAgree(t *testing.T) {
+	t.Parallel()
+	for _, item := range postmanRequests(t) {
+		require.NotEmpty(t, item.Response, "%s has no example", item.Name)
+		example := item.Response[0] // those behind it are of other requests
+		status, _ := json.Marshal(example.Code)
+		require.Contains(t, item.script("test"), "to.have.status("+string(status)+")", item.Name)
+		require.Equal(t, item.Request, example.OriginalRequest, item.Name)
+		if item.Request.Method == "HEAD" {
+			require.Empty(t, example.Body, item.Name)
+			continue
+		}
+		var answer struct {
+			Code int
+			Msg  string
+			Data map[string]any
+		}
+		require.NoError(t, json.Unmarshal([]byte(example.Body), &answer), item.Name)
+		require.NotNil(t, answer.Data, item.Name)
+		require.Contains(t, item.script("test"), "'"+answer.Msg+"'", item.Name)
+		if example.Code != 200 {
+			require.Equal(t, example.Code, answer.Code, item.Name)
+		}
+	}
+}
+
+func TestThePostmanFilesHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	var (
+		signed   = regexp.MustCompile(`eyJ[\w-]+\.`)                  // the beginning of a token
+		long     = regexp.MustCompile(`[\w+/-]{32,}`)                 // as random as a secret has to be
+		given    = regexp.MustCompile(`(?i)(token|secret|password)=`) // in a URL
+		assigned = regexp.MustCompile("(?i)(token|secret|password)['\"]?\\s*[:=]\\s*['\"`]")
+		stored   = regexp.MustCompile("(?i)set\\(['\"]\\w*(token|secret|password)['\"],\\s*['\"`]")
+		variable = regexp.MustCompile(`^\{\{\w+\}\}x?$`) // the x spoils a token
+		password = regexp.MustCompile(`"password": "([^"]*)"`)
+	)
+	var collection struct {
+		Auth  postmanAuth
+		Event []postmanEvent
+	}
+	require.NotRegexp(t, signed, readJSON(t, postmanCollection, &collection))
+	items := append(postmanRequests(t), postmanItem{
+		Name: "the collection", Event: collection.Event, Request: postmanRequest{Auth: collection.Auth},
+	})
+	for _, item := range items {
+		for _, text := range []string{item.Request.URL.Raw, item.script("prerequest"), item.script("test")} {
+			for _, secret := range []*regexp.Regexp{long, given, assigned, stored} {
+				require.NotRegexp(t, secret, text, item.Name)
+			}
+		}
+		for _, bearer := range item.Request.Auth.Bearer {
+			require.Regexp(t, variable, bearer.Value, item.Name)
+		}
+		for _, header := range item.Request.Header {
+			require.NotEqual(t, "authorization", strings.ToLower(header.Key), "%s: this is for its auth", item.Name)
+		}
+		for _, found := range password.FindAllStringSubmatch(item.Request.Body.Raw, -1) {
+			if len(found[1]) >= 6 { // a shorter one no account can have
+				require.Regexp(t, `^\{\{\$?\w+\}\}$`, found[1], item.Name)
+			}
+		}
+	}
+
+	var environment struct {
+		Values []struct{ Key, Value, Type string }
+	}
+	readJSON(t, postmanEnvironment, &environment)
+	require.NotEmpty(t, environment.Values)
+	for _, value := range environment.Values {
+		if value.Key != "baseUrl" {
+			require.Equal(t, "secret", value.Type, value.Key)
+			require.Empty(t, value.Value, value.Key)
+		}
+	}
+}
+
+func TestTheRequestsForEditorsHaveEveryRoute(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("requests.http")
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "eyJ", "it holds a token")
+	for _, route := range routes(t) {
+		method, path, _ := strings.Cut(route, " ")
+		line := method + " {{baseUrl}}" + strings.Replace(path, ":orderid", "{{orderid}}", 1)
+		require.Contains(t, strings.Split(string(text), "\n"), line)
+	}
+}
