@@ -1,0 +1,108 @@
+//go:build unix
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/database/databasetest"
+)
+
+// reader does what a README says, in its order.
+type reader struct {
+	dir, binary, postgres string
+	service               *program
+	base, token           string
+}
+
+var (
+	shellBlock  = regexp.MustCompile("(?s)```sh\n(.*?)```")
+	aToken      = regexp.MustCompile(`"token":"([^"]+)"`)
+	placeholder = "postgres://USER:PASSWORD@HOST:5432/DATABASE"
+)
+
+func TestWhatTheREADMEsSayWorks(t *testing.T) {
+	for _, name := range []string{"README.md", "README.zh-CN.md"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join("..", name))
+			require.NoError(t, err)
+			binary, err := build()
+			require.NoError(t, err)
+			r := &reader{dir: t.TempDir(), binary: binary, postgres: databasetest.Postgres(t)}
+			blocks := shellBlock.FindAllSubmatch(text, -1)
+			require.Greater(t, len(blocks), 6)
+			for _, block := range blocks {
+				r.follow(t, string(block[1]))
+			}
+		})
+	}
+}
+
+// follow does one block. What starts the service, stops it or runs these very tests is done in another way.
+func (r *reader) follow(t *testing.T, block string) {
+	t.Helper()
+	switch strings.TrimSpace(block) {
+	case "go run .":
+		r.serve(t)
+	case "make test", "make chaos", "make postman", "make bench": // which would not end here
+		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	default:
+		stopped := strings.Contains(block, "data/app.db")
+		if stopped {
+			r.service.stop(t)
+		}
+		r.run(t, block)
+		if stopped && !strings.Contains(block, "migrate-data") {
+			r.serve(t)
+		}
+	}
+}
+
+func (r *reader) serve(t *testing.T) {
+	t.Helper()
+	r.service = start(t, r.dir, "JWT_SECRET=")
+	r.base = r.service.url(t)
+}
+
+// run runs a block and compares what it prints with the comments that say what it would.
+func (r *reader) run(t *testing.T, block string) {
+	t.Helper()
+	var want, script []string
+	for line := range strings.Lines(block) {
+		if comment, ok := strings.CutPrefix(line, "# {"); ok {
+			want = append(want, "{"+strings.TrimSpace(comment))
+			continue
+		}
+		script = append(script, line)
+	}
+	text := strings.Join(script, "")
+	text = strings.NewReplacer("localhost:5000", r.base, "curl", "curl -sS", placeholder, r.postgres,
+		"TOKEN=eyJhbGciOi…", "TOKEN="+r.token, "go run . ", r.binary+" ").Replace(text)
+	command := exec.Command("bash", "-euc", text)
+	command.Dir = r.dir
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", text, out)
+	if found := aToken.FindSubmatch(out); found != nil {
+		r.token = string(found[1])
+	}
+	if len(want) == 0 {
+		return
+	}
+	got := strings.Split(strings.TrimSpace(string(out)), "\n")
+	require.Len(t, got, len(want), "%s", out)
+	for i, answer := range want {
+		pattern := regexp.QuoteMeta(answer)
+		pattern = strings.ReplaceAll(pattern, "…", `[^"]+`)
+		pattern = strings.ReplaceAll(pattern, regexp.QuoteMeta("2026-01-02T03:04:05.678Z"), `[^"]+Z`)
+		require.Regexp(t, "^"+pattern+"$", got[i])
+	}
+}
