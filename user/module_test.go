@@ -181,17 +181,5 @@ func TestAnOutageIsNoSuccess(t *testing.T) {
 func TestTablesAreAllThatTheModuleKeeps(t *testing.T) {
 	db := databasetest.Open(t, databasetest.SQLite(t))
 	require.NoError(t, Migrate(t.Context(), db))
-	kept := map[string]string{}
-	for _, table := range Tables() {
-		kept[table.Name] = strings.Join(table.Columns, ",")
-	}
-	var names string
-	require.NoError(t, db.QueryRow(t.Context(), `SELECT group_concat(name, ',') FROM
-		(SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'goose_*')`).Scan(&names))
-	require.Len(t, kept, len(strings.Split(names, ",")), names)
-	for name, columns := range kept {
-		var got string
-		require.NoError(t, db.QueryRow(t.Context(), "SELECT group_concat(name, ',') FROM pragma_table_info($1)", name).Scan(&got))
-		require.Equal(t, columns, got, name)
-	}
+	databasetest.RequireTables(t, db, Tables())
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,6 +56,20 @@ func Open(t testing.TB, url string) *database.DB {
 // SQLite returns the URL of a file that does not exist yet.
 func SQLite(t testing.TB) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+}
+
+// RequireTables checks that a SQLite database has these tables, with these columns, and no others.
+func RequireTables(t testing.TB, db *database.DB, tables []database.Table) {
+	var want []string
+	for _, table := range tables {
+		want = append(want, table.Name+"("+strings.Join(table.Columns, ",")+")")
+	}
+	var got string
+	require.NoError(t, db.QueryRow(t.Context(), `
+		SELECT group_concat(name || '(' || (SELECT group_concat(name, ',') FROM pragma_table_info(tables.name)) || ')', ' ')
+		FROM sqlite_schema AS tables
+		WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'goose_*'`).Scan(&got))
+	require.ElementsMatch(t, want, strings.Fields(got))
 }
 
 // server is a PostgreSQL that tests may use.
