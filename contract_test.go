@@ -135,7 +135,9 @@ func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
 	public := map[string]bool{
 		"POST /user/register": true, "POST /user/login": true,
-		"GET /healthz": true, "HEAD /healthz": true, "GET /readyz": true, "HEAD /readyz": true,
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/:file"} {
+		public["GET "+path], public["HEAD "+path] = true, true
 	}
 	guarded := 0
 	for _, route := range api.engine.Routes() {

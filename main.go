@@ -20,6 +20,7 @@ import (
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
+	"userorder/openapi"
 	"userorder/order"
 	"userorder/user"
 )
@@ -106,7 +107,7 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 		}
 		orders.Mount(api.engine.Group("/order"))
 	}
-	return api, nil
+	return api, openapi.Mount(api.engine)
 }
 
 // translate says what a database's failure means to a client.

@@ -1,0 +1,64 @@
+// Package openapi describes the service to programs, with /openapi.yaml and /openapi.json, and to people, with
+// the page /docs, where every route can be tried out. The document is written by hand. The package must not know
+// any module: what the document lists depends on what the engine has.
+package openapi
+
+import (
+	_ "embed"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed openapi.yaml
+var written string
+
+// Mount adds the document and the page to engine, and sends browsers that ask for / to the page. It comes after
+// all other routes: a path that engine does not have by then is left out of the document.
+func Mount(engine *gin.Engine) error {
+	var text, json []byte // known when all routes are
+	get(engine, "/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", text) })
+	get(engine, "/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json; charset=utf-8", json) })
+	mountPage(engine)
+
+	text = []byte(documentOf(engine.Routes()))
+	var err error
+	if json, err = yaml.YAMLToJSON(text); err != nil {
+		return fmt.Errorf("openapi.yaml: %w", err)
+	}
+	return nil
+}
+
+func get(engine *gin.Engine, path string, handler gin.HandlerFunc) {
+	engine.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
+}
+
+var parameter = regexp.MustCompile(`:(\w+)`)
+
+// documentOf returns the document without the paths that no route has. It goes by lines, so that the rest stays
+// as it is written: a path is a line that begins with two spaces and a slash, and ends with the next such line or
+// one without indentation.
+func documentOf(routes gin.RoutesInfo) string {
+	served := map[string]bool{}
+	for _, route := range routes {
+		served["  "+parameter.ReplaceAllString(route.Path, "{$1}")+":"] = true
+	}
+	var document strings.Builder
+	keep := true
+	for line := range strings.Lines(written) {
+		switch {
+		case strings.HasPrefix(line, "  /"):
+			keep = served[strings.TrimRight(line, "\r\n")]
+		case !strings.HasPrefix(line, " "):
+			keep = true
+		}
+		if keep {
+			document.WriteString(line)
+		}
+	}
+	return document.String()
+}

@@ -1,0 +1,9 @@
+SwaggerUIBundle({
+  dom_id: "#docs",
+  url: "openapi.yaml",
+  deepLinking: true,
+  displayRequestDuration: true,
+  defaultModelsExpandDepth: -1,
+  persistAuthorization: false, // a token must not stay in the browser
+  validatorUrl: null, // it would send the document's address to another host
+});
