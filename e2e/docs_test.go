@@ -26,7 +26,7 @@ func browser(t *testing.T) context.Context {
 	path, err := exec.LookPath("chromium")
 	need(t, "chromium", err)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 900),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 1400),
 		chromedp.NoSandbox, chromedp.DisableGPU, // it may run as root, in a container
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("accept-lang", "zh-CN"),
@@ -48,7 +48,7 @@ type visit struct {
 	complaints []string
 }
 
-func watch(t *testing.T, ctx context.Context) *visit {
+func watch(ctx context.Context, t *testing.T) *visit {
 	t.Helper()
 	v := &visit{}
 	require.NoError(t, chromedp.Listen(ctx, func(event any) {
@@ -79,7 +79,7 @@ func (v *visit) requireAtHome(t *testing.T, base string) {
 }
 
 // screenshot keeps what the tab shows in docs/screenshots, if UPDATE_SCREENSHOTS=1.
-func screenshot(t *testing.T, ctx context.Context, name string) {
+func screenshot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	if os.Getenv("UPDATE_SCREENSHOTS") != "1" {
 		return
@@ -91,7 +91,7 @@ func screenshot(t *testing.T, ctx context.Context, name string) {
 }
 
 // tryOut opens an operation, sends its example, and returns the answer as the page shows it.
-func tryOut(t *testing.T, ctx context.Context, operation string) (shown string) {
+func tryOut(ctx context.Context, t *testing.T, operation string) (shown string) {
 	t.Helper()
 	block := "#operations-" + operation
 	require.NoError(t, chromedp.Do(ctx,
@@ -111,15 +111,15 @@ func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
 	base := start(t, t.TempDir()).url(t)
-	seen := watch(t, ctx)
+	seen := watch(ctx, t)
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(base+"/"), chromedp.WaitVisible(chromedp.CSS("#operations-user-register"))))
 	location, err := chromedp.Run(ctx, chromedp.Location())
 	require.NoError(t, err)
 	require.Equal(t, base+"/docs", location)
-	screenshot(t, ctx, "docs.png")
+	screenshot(ctx, t, "docs.png")
 
-	require.Contains(t, tryOut(t, ctx, "user-register"), "注册成功")
-	token := shownToken.FindStringSubmatch(tryOut(t, ctx, "user-login"))
+	require.Contains(t, tryOut(ctx, t, "user-register"), "注册成功")
+	token := shownToken.FindStringSubmatch(tryOut(ctx, t, "user-login"))
 	require.NotNil(t, token)
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.Click(chromedp.CSS(".auth-wrapper .authorize")),
@@ -127,12 +127,12 @@ func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 		chromedp.Click(chromedp.CSS(".modal-ux .authorize")),
 		chromedp.Click(chromedp.CSS(".modal-ux .btn-done")),
 	))
-	require.Contains(t, tryOut(t, ctx, "order-createOrder"), "创建成功")
-	query := tryOut(t, ctx, "order-queryOrder")
+	require.Contains(t, tryOut(ctx, t, "order-createOrder"), "创建成功")
+	query := tryOut(ctx, t, "order-queryOrder")
 	require.Contains(t, query, "查询成功")
 	require.Contains(t, query, "product1")
-	require.NoError(t, chromedp.Do(ctx, chromedp.ScrollIntoView(chromedp.CSS("#operations-order-queryOrder .execute"))))
-	screenshot(t, ctx, "try-it-out.png")
+	require.NoError(t, chromedp.Do(ctx, chromedp.ScrollIntoView(chromedp.CSS("#operations-order-queryOrder .live-responses-table .response"))))
+	screenshot(ctx, t, "try-it-out.png")
 
 	kept, err := chromedp.Run(ctx, chromedp.Evaluate[int]("localStorage.length + sessionStorage.length + document.cookie.length"))
 	require.NoError(t, err)
