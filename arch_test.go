@@ -40,6 +40,13 @@ var onlyIn = map[string]string{
 	"github.com/gofrs/flock":    "database",
 	"github.com/gin-contrib/":   "httpapi",
 	"golang.org/x/time":         "httpapi",
+	"github.com/prometheus":     ".",
+	"github.com/lmittmann/tint": ".",
+	"github.com/mattn/":         ".",
+
+	"go.opentelemetry.io/contrib":        ".",
+	"go.opentelemetry.io/otel/sdk":       ".",
+	"go.opentelemetry.io/otel/exporters": ".",
 }
 
 // forTests is what all tests may import besides.

@@ -68,7 +68,7 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 
 // Mount adds the module's routes to g.
 func (m *Module) Mount(g *gin.RouterGroup) {
-	g.POST("/register", httpapi.Limited(m.registrations), httpapi.Handle(m.handler.register))
-	g.POST("/login", httpapi.Limited(m.logins), httpapi.Handle(m.handler.login))
+	g.POST("/register", httpapi.Limited("registrations", m.registrations), httpapi.Handle(m.handler.register))
+	g.POST("/login", httpapi.Limited("logins", m.logins), httpapi.Handle(m.handler.login))
 	g.GET("/info", auth.Required(m.tokens), httpapi.Handle(m.handler.info))
 }
