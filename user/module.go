@@ -66,6 +66,11 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 	}, nil
 }
 
+// Hashing is how many passwords are hashed at this moment, and how many wait for it.
+func (m *Module) Hashing() (running, queued int) {
+	return m.handler.service.hasher.load()
+}
+
 // Mount adds the module's routes to g.
 func (m *Module) Mount(g *gin.RouterGroup) {
 	g.POST("/register", httpapi.Limited("registrations", m.registrations), httpapi.Handle(m.handler.register))
