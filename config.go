@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"userorder/database"
@@ -17,6 +18,8 @@ import (
 // Config is every setting of the program, read and checked.
 type Config struct {
 	Address          string // host:port
+	OpsAddress       string // empty: metrics and profiles are off
+	Traces           bool
 	Modules          []string
 	UserDatabaseURL  string // empty: the module is not served
 	OrderDatabaseURL string
@@ -32,6 +35,7 @@ type Config struct {
 	DrainDelay       time.Duration
 	LogLevel         slog.Level
 	LogJSON          bool
+	NoColor          bool
 }
 
 // Limits is how much one client, or the many who try the password of one account, may ask for.
@@ -54,6 +58,7 @@ func loadConfig(getenv func(string) string) (Config, error) {
 func readConfig(s *settings) Config {
 	cfg := Config{
 		Address:         net.JoinHostPort(s.text("HOST", "0.0.0.0"), strconv.Itoa(s.integer("PORT", 5000, 0, 65535))),
+		OpsAddress:      s.address("OPS_ADDR"),
 		Modules:         s.someOf("MODULES", "user", "order"),
 		TokenTTL:        s.duration("TOKEN_TTL", time.Hour, time.Second),
 		HashConcurrency: s.integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024),
@@ -62,6 +67,7 @@ func readConfig(s *settings) Config {
 		MaxConnections:  s.integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000),
 		DrainDelay:      s.duration("DRAIN_DELAY", time.Second, 0),
 		LogJSON:         s.oneOf("LOG_FORMAT", "text", "json") == "json",
+		NoColor:         s.text("NO_COLOR", "") != "" || s.getenv("TERM") == "dumb", // https://no-color.org
 	}
 	_ = cfg.LogLevel.UnmarshalText([]byte(s.oneOf("LOG_LEVEL", "info", "debug", "warn", "error")))
 	if limits := loadLimits(s); s.oneOf("RATE_LIMIT", "on", "off") == "on" {
@@ -70,6 +76,7 @@ func readConfig(s *settings) Config {
 	cfg.loadDatabases(s)
 	cfg.Secret = s.key("JWT_SECRET")
 	cfg.PreviousSecret = s.key("JWT_SECRET_PREVIOUS")
+	cfg.Traces = loadTracing(s)
 	return cfg
 }
 
@@ -92,8 +99,30 @@ func loadLimits(s *settings) Limits {
 	return limits
 }
 
+// loadTracing reports whether traces are wanted. OpenTelemetry reads its settings itself, but says little of a wrong
+// one and goes on with another, so those that decide where traces go are checked here.
+func loadTracing(s *settings) bool {
+	endpoint := s.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT")
+	traces := s.endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+	disabled := s.oneOf("OTEL_SDK_DISABLED", "false", "true") == "true"
+	exporter := s.oneOf("OTEL_TRACES_EXPORTER", "otlp", "none")
+	s.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http/json")
+	return (endpoint != "" || traces != "") && !disabled && exporter == "otlp"
+}
+
 // serves reports whether this process serves a module.
 func (c *Config) serves(module string) bool { return slices.Contains(c.Modules, module) }
+
+// modulesOn names the modules that are served from the database at url.
+func (c *Config) modulesOn(url string) string {
+	var names []string
+	for _, m := range c.tables() {
+		if m.databaseURL == url {
+			names = append(names, m.module)
+		}
+	}
+	return strings.Join(names, ",")
+}
 
 func (c *Config) loadDatabases(s *settings) {
 	c.Database = database.Options{

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -183,6 +184,32 @@ func (s *settings) list(name string) (values []string) {
 		}
 	}
 	return values
+}
+
+// address returns where to listen, or nothing if it is off, as it is by default.
+func (s *settings) address(name string) string {
+	value := s.text(name, "off")
+	if strings.EqualFold(value, "off") {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(value)
+	if _, notNumber := strconv.ParseUint(port, 10, 16); err != nil || notNumber != nil {
+		s.fault(name, "is %q but must be off or HOST:PORT, like 127.0.0.1:5001", value)
+	}
+	return value
+}
+
+// endpoint returns the URL of a collector, or nothing.
+func (s *settings) endpoint(name string) string {
+	value := s.text(name, "")
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		s.fault(name, "must be a URL like http://127.0.0.1:4318")
+	}
+	return value
 }
 
 // networks returns a list of addresses and CIDRs.
