@@ -47,11 +47,17 @@ type Limits struct {
 // loadConfig reads the settings for serving. An error names every one that is wrong.
 func loadConfig(getenv func(string) string) (Config, error) {
 	s := &settings{getenv: getenv}
+	cfg := readServing(s)
+	return cfg, s.err()
+}
+
+// readServing is readConfig for a process that serves: it needs a secret.
+func readServing(s *settings) Config {
 	cfg := readConfig(s)
 	if len(cfg.Secret) == 0 && cfg.secretPath() == "" {
 		s.fault("JWT_SECRET", "must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32")
 	}
-	return cfg, s.err()
+	return cfg
 }
 
 // readConfig reads the settings, and leaves their faults in s.
@@ -70,7 +76,8 @@ func readConfig(s *settings) Config {
 		NoColor:         s.text("NO_COLOR", "") != "" || s.getenv("TERM") == "dumb", // https://no-color.org
 	}
 	_ = cfg.LogLevel.UnmarshalText([]byte(s.oneOf("LOG_LEVEL", "info", "debug", "warn", "error")))
-	if limits := loadLimits(s); s.oneOf("RATE_LIMIT", "on", "off") == "on" {
+	limited := s.oneOf("RATE_LIMIT", "on", "off") == "on"
+	if limits := loadLimits(s); limited {
 		cfg.Limits = limits
 	}
 	cfg.loadDatabases(s)
@@ -81,18 +88,14 @@ func readConfig(s *settings) Config {
 }
 
 func loadLimits(s *settings) Limits {
-	failures, window := s.failures("LOGIN_FAILURES", "5/15m")
 	limits := Limits{
 		Requests:      s.limit("RATE_LIMIT_REQUESTS", "300/10s"),
 		Logins:        s.limit("RATE_LIMIT_LOGINS", "20/1m:10"),
 		Registrations: s.limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10"),
-		Failures: user.Throttle{
-			Failures: failures,
-			Window:   window,
-			Delay:    s.duration("LOGIN_DELAY", time.Second, time.Millisecond),
-			MaxDelay: s.duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond),
-		},
 	}
+	limits.Failures.Failures, limits.Failures.Window = s.failures("LOGIN_FAILURES", "5/15m")
+	limits.Failures.Delay = s.duration("LOGIN_DELAY", time.Second, time.Millisecond)
+	limits.Failures.MaxDelay = s.duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond)
 	if limits.Failures.MaxDelay < limits.Failures.Delay {
 		s.fault("LOGIN_DELAY_MAX", "is %s, which is less than LOGIN_DELAY", limits.Failures.MaxDelay)
 	}
@@ -130,9 +133,9 @@ func (c *Config) loadDatabases(s *settings) {
 		PoolLifetime: s.duration("DATABASE_POOL_LIFETIME", 30*time.Minute, time.Second),
 		CheckOnly:    s.oneOf("AUTO_MIGRATE", "true", "false") == "false",
 	}
-	shared := s.database("DATABASE_URL", "sqlite:data/app.db")
-	users := s.database("USER_DATABASE_URL", shared)
-	orders := s.database("ORDER_DATABASE_URL", shared)
+	shared := s.database("DATABASE_URL", "sqlite:data/app.db", fromDefault)
+	users := s.database("USER_DATABASE_URL", shared, "DATABASE_URL")
+	orders := s.database("ORDER_DATABASE_URL", shared, "DATABASE_URL")
 	if database.SameFile(users, orders) { // in other words, perhaps
 		orders = users
 	}
