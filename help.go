@@ -10,7 +10,7 @@ import (
 )
 
 // meanings is what help says of each setting. Their names, order and defaults are those of config.go.
-var meanings = map[string]string{
+var meanings = map[string]string{ //nolint:gosec // the password is an example
 	"HOST":                        "the address to listen on",
 	"PORT":                        "the port to listen on; 0 is any",
 	"OPS_ADDR":                    "where metrics and profiles are, without a password, like 127.0.0.1:5001",

@@ -177,19 +177,29 @@ func (a *api) Close() error {
 	return errors.Join(errs...)
 }
 
-// newTokens takes the secret from the settings, or from the file that is made on the first start, and says which.
+// newTokens returns what signs tokens, and where its secret came from.
 func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string, err error) {
-	secret, source := cfg.Secret, "settings"
-	if len(secret) == 0 {
-		path, made := cfg.secretPath(), false
-		if secret, made, err = auth.FileSecret(path); err != nil {
-			return nil, "", err
-		}
-		if source = "file " + path; made {
-			source = "new " + source
-		}
-		warnOfReaders(log, filepath.Dir(path))
+	secret, source, err := secretOf(cfg, log)
+	if err != nil {
+		return nil, "", err
 	}
 	tokens, err = auth.NewTokens(auth.Config{Secret: secret, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
 	return tokens, source, err
+}
+
+// secretOf takes the secret from the settings, or from the file that is made on the first start.
+func secretOf(cfg Config, log *slog.Logger) (secret []byte, source string, err error) {
+	if len(cfg.Secret) > 0 {
+		return cfg.Secret, "settings", nil
+	}
+	path := cfg.secretPath()
+	secret, made, err := auth.FileSecret(path)
+	if err != nil {
+		return nil, "", err
+	}
+	warnOfReaders(log, filepath.Dir(path))
+	if made {
+		return secret, "new file " + path, nil
+	}
+	return secret, "file " + path, nil
 }

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // it registers itself on a mux that nobody serves
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
