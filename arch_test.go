@@ -46,6 +46,13 @@ var onlyIn = map[string]string{
 	"github.com/swaggest/swgui": "openapi",
 	"github.com/getkin/":        "e2e", // and the tests of main
 	"github.com/chromedp/":      "e2e",
+	"github.com/prometheus":     ".",
+	"github.com/lmittmann/tint": ".",
+	"github.com/mattn/":         ".",
+
+	"go.opentelemetry.io/contrib":        ".",
+	"go.opentelemetry.io/otel/sdk":       ".",
+	"go.opentelemetry.io/otel/exporters": ".",
 }
 
 // forTests is what all tests may import besides.

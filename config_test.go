@@ -26,6 +26,8 @@ func TestEverySettingHasADefault(t *testing.T) {
 	require.Empty(t, cfg.TrustedProxies)
 	require.False(t, cfg.LogJSON)
 	require.Empty(t, cfg.Origins)
+	require.Empty(t, cfg.OpsAddress)
+	require.False(t, cfg.Traces)
 	require.Equal(t, 10_000, cfg.MaxConnections)
 	require.Equal(t, Limits{
 		Requests:      httpapi.Limit{Count: 300, Per: 10 * time.Second, Burst: 300},
@@ -102,6 +104,16 @@ func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
 			`CORS_ORIGINS has "https://*.example" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
 		{map[string]string{"CORS_ORIGINS": "https://shop.example:443"},
 			`CORS_ORIGINS has "https://shop.example:443" but takes origins like https://shop.example.com, without a path, a usual port or a *.`},
+		{map[string]string{"OPS_ADDR": "5001"}, `OPS_ADDR is "5001" but must be off or HOST:PORT, like 127.0.0.1:5001.`},
+		{map[string]string{"OPS_ADDR": "localhost:http"},
+			`OPS_ADDR is "localhost:http" but must be off or HOST:PORT, like 127.0.0.1:5001.`},
+		{map[string]string{"OPS_ADDR": ":65536"}, `OPS_ADDR is ":65536" but must be off or HOST:PORT, like 127.0.0.1:5001.`},
+		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"},
+			`OTEL_EXPORTER_OTLP_ENDPOINT must be a URL like http://127.0.0.1:4318.`},
+		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http:///v1/traces"},
+			`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must be a URL like http://127.0.0.1:4318.`},
+		{map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+			`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc" but must be one of: http/protobuf, http/json.`},
 		{map[string]string{"LOGIN_FAILURES": "5/15m:2"}, `LOGIN_FAILURES is "5/15m:2" but must be COUNT/TIME, like 5/15m.`},
 		{map[string]string{"MAX_CONNECTIONS": "0"}, `MAX_CONNECTIONS is "0" but must be a whole number from 1 to 1000000.`},
 		{map[string]string{"RATE_LIMIT_REQUESTS": "300"},

@@ -4,12 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,10 +99,12 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 
 func first(status int, _ string) int { return status }
 
+const hostile = "a\n\x1b[31m\x7f\u009b中\"b"
+
 func TestControlCharactersAreEscapedInBothFormats(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var log bytes.Buffer
-		newLogger(Config{LogJSON: asJSON}, &log).Info("request", slog.String("token", "a\n\x1b[31m\x7f\u009b中\"b"))
+		newLogger(Config{LogJSON: asJSON}, &log).Info("request", slog.String("token", hostile))
 		line := strings.TrimSuffix(log.String(), "\n")
 		require.NotRegexp(t, `[[:cntrl:]]|\x{7f}|[\x{80}-\x{9f}]`, line)
 		require.Contains(t, line, "中")
@@ -104,5 +113,118 @@ func TestControlCharactersAreEscapedInBothFormats(t *testing.T) {
 			require.NoError(t, json.Unmarshal(log.Bytes(), &read))
 			require.Equal(t, "a\n\x1b[31m\\u007f\\u009b中\"b", read.Token)
 		}
+	}
+}
+
+// colour is what the terminal's handler writes itself: it never makes red text of level 31.
+var colour = regexp.MustCompile(`\x1b\[(0|2|22|9[0-9])m`)
+
+func TestATerminalGetsColoursAndNothingOfAClientThatItWouldObey(t *testing.T) {
+	for _, noColor := range []bool{false, true} {
+		var log bytes.Buffer
+		logger := slog.New(newTerminalHandler(Config{NoColor: noColor}, &log))
+		logger.Info(hostile, "token", hostile, "error", errors.New(hostile), "took", time.Second)
+		require.Equal(t, !noColor, colour.MatchString(log.String()))
+		line := strings.TrimSuffix(colour.ReplaceAllString(log.String(), ""), "\n")
+		require.NotRegexp(t, `[[:cntrl:]]|\x{7f}|[\x{80}-\x{9f}]`, line)
+		require.Equal(t, 3, strings.Count(line, `[31m`), "it was cut out and not shown: %s", line)
+		require.Contains(t, line, "took=1s")
+	}
+}
+
+func TestLinesForATerminalAreAligned(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(newTerminalHandler(Config{NoColor: true}, &log))
+	logger.Info("request", "method", "GET")
+	logger.Warn("listening", "method", "GET")
+	lines := strings.Split(log.String(), "\n")
+	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} INF request   method=GET$`, lines[0])
+	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} WRN listening method=GET$`, lines[1])
+}
+
+func TestWhatIsNoTerminalGetsPlainText(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
+	require.False(t, isTerminal(file))
+	require.False(t, isTerminal(&bytes.Buffer{}))
+	newLogger(Config{}, file).Info("listening", "address", "a:1")
+	text, err := os.ReadFile(file.Name())
+	require.NoError(t, err)
+	require.Regexp(t, `^time=\S+ level=INFO msg=listening address=a:1\n$`, string(text))
+}
+
+func TestColoursCanBeSwitchedOff(t *testing.T) {
+	for _, env := range []map[string]string{{"NO_COLOR": "1"}, {"TERM": "dumb"}} {
+		cfg, err := loadConfig(environment(env))
+		require.NoError(t, err)
+		require.True(t, cfg.NoColor)
+	}
+	cfg, err := loadConfig(environment(map[string]string{"NO_COLOR": "", "TERM": "xterm"}))
+	require.NoError(t, err)
+	require.False(t, cfg.NoColor)
+}
+
+// started is what the program says until it listens.
+func started(t *testing.T, settings map[string]string) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	env := map[string]string{"HOST": "127.0.0.1", "PORT": "0", "DRAIN_DELAY": "0s"}
+	for name, value := range settings {
+		env[name] = value
+	}
+	var log output
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, nil, environment(env), &log) }()
+	log.baseURL(t)
+	stop()
+	require.NoError(t, <-ended)
+	return log.String()
+}
+
+func TestTheStartSaysWhatItRunsAs(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	require.NoError(t, os.Chmod(folder, 0o700))
+	users, orders := "sqlite:"+filepath.Join(folder, "u.db"), "sqlite:"+filepath.Join(folder, "o.db")
+	secret := filepath.Join(folder, "jwt_secret")
+	both := map[string]string{"USER_DATABASE_URL": users, "ORDER_DATABASE_URL": orders, "RATE_LIMIT": "off"}
+	text := started(t, both)
+	require.Contains(t, text, `msg=starting version=`)
+	require.Contains(t, text, fmt.Sprintf(`databases="%s (user), %s (order)" secret="new file %s" limits=off ops=off traces=off`,
+		users, orders, secret))
+	require.NotContains(t, text, "level=WARN")
+	require.Contains(t, started(t, both), `secret="file `+secret+`"`)
+
+	given := map[string]string{"DATABASE_URL": users, "JWT_SECRET": strings.Repeat("s", 32), "OPS_ADDR": "127.0.0.1:0"}
+	text = started(t, given)
+	require.Contains(t, text, fmt.Sprintf(`databases="%s (user,order)" secret=settings limits=on ops=127.0.0.1:`, users))
+	require.NotContains(t, text, "ssssssss")
+}
+
+func TestTheStartShowsNoPasswordOfADatabase(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(databasetest.Postgres(t))
+	require.NoError(t, err)
+	name := "postgres"
+	if u.User != nil {
+		name = u.User.Username()
+	}
+	u.User = url.UserPassword(name, "hunter2")
+	text := started(t, map[string]string{"DATABASE_URL": u.String(), "JWT_SECRET": strings.Repeat("s", 32)})
+	require.Contains(t, text, `databases="postgres://`+name+`@`)
+	require.NotContains(t, text, "hunter2")
+}
+
+func TestAFolderOfTheSecretThatOthersCanReadIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("has no such modes")
+	}
+	for mode, warned := range map[os.FileMode]bool{0o700: false, 0o711: false, 0o740: true, 0o755: true} {
+		folder := t.TempDir()
+		require.NoError(t, os.Chmod(folder, mode))
+		text := started(t, map[string]string{"DATABASE_URL": "sqlite:" + filepath.Join(folder, "app.db")})
+		require.Equal(t, warned, strings.Contains(text, "can be read by others"), "%s: %s", mode, text)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -51,20 +52,34 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, api.Close()) }()
+	ops, err := startOps(ctx, cfg.OpsAddress, api.metrics, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ops.Close()) }()
+	tracing, err := newTracing(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer tracing.Close()
 	var network net.ListenConfig
 	listener, err := network.Listen(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return err
 	}
+	logStart(log, cfg, api.secret, ops, tracing)
 	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","))
 	listener = netutil.LimitListener(listener, cfg.MaxConnections) // who is above it waits in the kernel's queue
-	return httpapi.Serve(ctx, listener, api.engine, log, cfg.DrainDelay)
+	handler := api.metrics.around(tracing.around(api.engine))
+	return httpapi.Serve(ctx, listener, handler, log, cfg.DrainDelay)
 }
 
 // api is the service without its listener.
 type api struct {
 	engine    *gin.Engine
 	databases map[string]*database.DB // by URL
+	metrics   *metrics                // nil if they are off
+	secret    string                  // where it came from
 }
 
 // newAPI opens the databases and mounts the modules. When ctx ends, the service calls itself unready.
@@ -75,9 +90,12 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 			_ = api.Close()
 		}
 	}()
+	if cfg.OpsAddress != "" {
+		api.metrics = newMetrics(readBuild())
+	}
 	api.engine, err = httpapi.NewEngine(httpapi.Config{
 		Log: log, Translate: translate,
-		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests,
+		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests, Observe: api.metrics.observer(),
 		Ready: func(request context.Context) error { return errors.Join(ctx.Err(), api.ping(request)) },
 	})
 	if err != nil {
@@ -86,10 +104,11 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 	if err := api.open(ctx, cfg); err != nil {
 		return nil, err
 	}
-	tokens, err := newTokens(cfg, log)
+	tokens, secret, err := newTokens(cfg, log)
 	if err != nil {
 		return nil, err
 	}
+	api.secret = secret
 	if cfg.serves("user") {
 		users, err := user.New(ctx, user.Config{
 			DB: api.databases[cfg.UserDatabaseURL], Tokens: tokens, HashConcurrency: cfg.HashConcurrency,
@@ -99,6 +118,7 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 			return nil, err
 		}
 		users.Mount(api.engine.Group("/user"))
+		api.metrics.watchHashing(users.Hashing)
 	}
 	if cfg.serves("order") {
 		orders, err := order.New(ctx, order.Config{DB: api.databases[cfg.OrderDatabaseURL], Tokens: tokens})
@@ -127,11 +147,16 @@ func (a *api) open(ctx context.Context, cfg Config) error {
 		if url == "" || a.databases[url] != nil {
 			continue
 		}
-		db, err := database.Open(ctx, url, cfg.Database)
+		options, modules := cfg.Database, cfg.modulesOn(url)
+		if _, ok := database.SQLitePath(url); ok {
+			options.Committed = a.metrics.committed(modules)
+		}
+		db, err := database.Open(ctx, url, options)
 		if err != nil {
 			return err
 		}
 		a.databases[url] = db
+		a.metrics.watchDatabase(modules, db)
 	}
 	return nil
 }
@@ -153,16 +178,29 @@ func (a *api) Close() error {
 	return errors.Join(errs...)
 }
 
-// newTokens takes the secret from the settings, or from the file that is made on the first start.
-func newTokens(cfg Config, log *slog.Logger) (*auth.Tokens, error) {
-	secret := cfg.Secret
-	if len(secret) == 0 {
-		var made bool
-		var err error
-		if secret, made, err = auth.FileSecret(cfg.secretPath()); err != nil {
-			return nil, err
-		}
-		log.Info("the tokens' secret is in a file", "path", cfg.secretPath(), "new", made)
+// newTokens returns what signs tokens, and where its secret came from.
+func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string, err error) {
+	secret, source, err := secretOf(cfg, log)
+	if err != nil {
+		return nil, "", err
 	}
-	return auth.NewTokens(auth.Config{Secret: secret, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
+	tokens, err = auth.NewTokens(auth.Config{Secret: secret, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
+	return tokens, source, err
+}
+
+// secretOf takes the secret from the settings, or from the file that is made on the first start.
+func secretOf(cfg Config, log *slog.Logger) (secret []byte, source string, err error) {
+	if len(cfg.Secret) > 0 {
+		return cfg.Secret, "settings", nil
+	}
+	path := cfg.secretPath()
+	secret, made, err := auth.FileSecret(path)
+	if err != nil {
+		return nil, "", err
+	}
+	warnOfReaders(log, filepath.Dir(path))
+	if made {
+		return secret, "new file " + path, nil
+	}
+	return secret, "file " + path, nil
 }

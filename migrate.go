@@ -32,7 +32,7 @@ func (c *Config) tables() (all []tablesOf) {
 }
 
 // migrate brings the tables of the served modules up to date.
-func migrate(ctx context.Context, cfg Config, stdout io.Writer) error {
+func migrate(ctx context.Context, cfg Config, in invocation) error {
 	for _, m := range cfg.tables() {
 		db, err := database.Open(ctx, m.databaseURL, database.Options{})
 		if err != nil {
@@ -41,17 +41,17 @@ func migrate(ctx context.Context, cfg Config, stdout io.Writer) error {
 		if err := errors.Join(m.migrate(ctx, db), db.Close()); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(stdout, "The tables of %s in %s are up to date.\n", m.module, database.Redact(m.databaseURL))
+		_, _ = fmt.Fprintf(in.stdout, "The tables of %s in %s are up to date.\n", m.module, database.Redact(m.databaseURL))
 	}
 	return nil
 }
 
 // migrateData copies the tables of the served modules from one database to another.
-func migrateData(ctx context.Context, cfg Config, args []string, stdout io.Writer) (err error) {
+func migrateData(ctx context.Context, cfg Config, in invocation) (err error) {
 	flags := flag.NewFlagSet("migrate-data", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	source, target := flags.String("from", "", ""), flags.String("to", "", "")
-	if flags.Parse(args) != nil || flags.NArg() > 0 || *source == "" || *target == "" {
+	if flags.Parse(in.operands) != nil || flags.NArg() > 0 || *source == "" || *target == "" {
 		return errUsage
 	}
 	for name, url := range map[string]string{"--from": *source, "--to": *target} {
@@ -89,10 +89,10 @@ func migrateData(ctx context.Context, cfg Config, args []string, stdout io.Write
 		}
 		return errors.Join(errs...)
 	}
-	if err := database.Copy(ctx, from, to, makeTables, tables, progressOf(stdout)); err != nil {
+	if err := database.Copy(ctx, from, to, makeTables, tables, progressOf(in.stdout)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "All rows of %s are in %s, and equal. Set DATABASE_URL to it and start the service.\n",
+	_, err = fmt.Fprintf(in.stdout, "All rows of %s are in %s, and equal. Set DATABASE_URL to it and start the service.\n",
 		database.Redact(*source), database.Redact(*target))
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -17,11 +18,24 @@ import (
 )
 
 // settings reads the environment. A setting that is empty counts as unset. Every fault is kept as one
-// sentence that names the setting, so that one start shows them all.
+// sentence that names the setting, so that one start shows them all. What was read is kept as well, in a form that
+// may be shown.
 type settings struct {
 	getenv func(string) string
 	faults []error
+	read   []setting
 }
+
+// setting is one that was read: no secret is in it.
+type setting struct {
+	name, value, source string
+}
+
+// Where a setting comes from. One that stands in a file has the path of it.
+const (
+	fromDefault     = "default"
+	fromEnvironment = "environment"
+)
 
 // errSettings is what an error about settings wraps.
 var errSettings = errors.New("wrong settings")
@@ -39,58 +53,71 @@ func (s *settings) err() error {
 
 // text returns a setting as it stands.
 func (s *settings) text(name, fallback string) string {
-	if value := strings.TrimSpace(s.getenv(name)); value != "" {
-		return value
+	value, source := strings.TrimSpace(s.getenv(name)), fromEnvironment
+	if value == "" {
+		value, source = fallback, fromDefault
 	}
-	return fallback
+	s.read = append(s.read, setting{name, value, source})
+	return value
 }
 
 // secret returns a setting that may also stand in the file that NAME_FILE names, where a newline at the
-// end is no part of it.
-func (s *settings) secret(name string) string {
-	value, path := s.getenv(name), s.text(name+"_FILE", "")
+// end is no part of it. The caller says in what form it may be shown.
+func (s *settings) secret(name string) (value, source string) {
+	value, path := s.getenv(name), strings.TrimSpace(s.getenv(name+"_FILE"))
 	switch {
+	case value == "" && path == "":
+		return "", fromDefault
 	case path == "":
-		return value
+		return value, fromEnvironment
 	case value != "":
 		s.fault(name, "and %s_FILE are both set: one of them is enough", name)
-		return value
+		return value, fromEnvironment
 	}
+	source = "file " + path
 	text, err := os.ReadFile(path)
 	if err != nil {
 		s.fault(name+"_FILE", "names a file that cannot be read: %w", err)
-		return ""
+		return "", source
 	}
 	value = strings.TrimRight(string(text), "\r\n")
 	if value == "" {
 		s.fault(name+"_FILE", "names a file that is empty: %s", path)
 	}
-	return value
+	return value, source
 }
 
-// database returns the URL of a database.
-func (s *settings) database(name, fallback string) string {
-	value := s.secret(name) // it may hold a password
+const masked = "***"
+
+// database returns the URL of a database. The fallback comes from another setting, or is the default.
+func (s *settings) database(name, fallback, from string) string {
+	value, source := s.secret(name) // it may hold a password
 	if value == "" {
-		return fallback
+		value, source = fallback, from
 	}
+	shown := masked
 	if err := database.CheckURL(value); err != nil {
 		s.fault(name, "%w", err)
-		return fallback
+		value = fallback
+	} else {
+		shown = database.Redact(value)
 	}
+	s.read = append(s.read, setting{name, shown, source})
 	return value
 }
 
 // key returns a secret that signs tokens, or nothing.
 func (s *settings) key(name string) []byte {
-	secret := []byte(s.secret(name))
-	if len(secret) == 0 {
+	secret, source := s.secret(name)
+	if secret == "" {
+		s.read = append(s.read, setting{name, "", source})
 		return nil
 	}
-	if err := auth.CheckSecret(secret); err != nil {
+	s.read = append(s.read, setting{name, masked, source})
+	if err := auth.CheckSecret([]byte(secret)); err != nil {
 		s.fault(name, "%w", err)
 	}
-	return secret
+	return []byte(secret)
 }
 
 // integer returns a whole number from least to most.
@@ -105,12 +132,24 @@ func (s *settings) integer(name string, fallback, least, most int) int {
 
 // duration returns a time of at least least.
 func (s *settings) duration(name string, fallback, least time.Duration) time.Duration {
-	text := s.text(name, fallback.String())
+	text := s.text(name, short(fallback))
 	value, err := time.ParseDuration(text)
 	if err != nil || value < least {
 		s.fault(name, "is %q but must be a time of at least %s, like 90s, 15m or 1h", text, least)
 	}
 	return value
+}
+
+// short writes 1h for 1h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // limit returns a rate like 300/10s, or 20/1m:10, where the last number is how many may come at once; without
@@ -163,10 +202,7 @@ func (s *settings) oneOf(name string, choices ...string) string {
 
 // someOf returns a list of words that choices has, of which all are the default.
 func (s *settings) someOf(name string, choices ...string) []string {
-	values := s.list(name)
-	if len(values) == 0 {
-		return choices
-	}
+	values := s.list(name, choices...)
 	for _, value := range values {
 		if !slices.Contains(choices, value) {
 			s.fault(name, "has %q but knows only: %s", value, strings.Join(choices, ", "))
@@ -176,13 +212,42 @@ func (s *settings) someOf(name string, choices ...string) []string {
 }
 
 // list returns what stands between commas.
-func (s *settings) list(name string) (values []string) {
-	for value := range strings.SplitSeq(s.text(name, ""), ",") {
+func (s *settings) list(name string, fallback ...string) (values []string) {
+	for value := range strings.SplitSeq(s.text(name, strings.Join(fallback, ",")), ",") {
 		if value = strings.TrimSpace(value); value != "" {
 			values = append(values, value)
 		}
 	}
 	return values
+}
+
+// address returns where to listen, or nothing if it is off, as it is by default.
+func (s *settings) address(name string) string {
+	value := s.text(name, "off")
+	if strings.EqualFold(value, "off") {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(value)
+	if _, notNumber := strconv.ParseUint(port, 10, 16); err != nil || notNumber != nil {
+		s.fault(name, "is %q but must be off or HOST:PORT, like 127.0.0.1:5001", value)
+	}
+	return value
+}
+
+// endpoint returns the URL of a collector, or nothing.
+func (s *settings) endpoint(name string) string {
+	value, shown := strings.TrimSpace(s.getenv(name)), masked
+	if value == "" {
+		return s.text(name, "")
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		s.fault(name, "must be a URL like http://127.0.0.1:4318")
+	} else {
+		shown = u.Redacted() // it may hold a password
+	}
+	s.read = append(s.read, setting{name, shown, fromEnvironment})
+	return value
 }
 
 // networks returns a list of addresses and CIDRs.

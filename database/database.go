@@ -28,6 +28,7 @@ type engine interface {
 	queryRow(ctx context.Context, query string, args, dest []any) error
 	write(ctx context.Context, fn func(*Tx) error) error
 	ping(ctx context.Context) error
+	stats() Stats
 
 	// What Copy needs.
 	pool() *sql.DB // for reading
@@ -51,6 +52,10 @@ type Options struct {
 	// and for how long one is used. 0 is what pgxpool does by itself.
 	PoolSize     int
 	PoolLifetime time.Duration
+
+	// Committed is told of each group of writes that SQLite ended together: how many there were, and how long it
+	// took from the first one's turn until they were on the disk, or lost. They all wait for it. It may be nil.
+	Committed func(writes int, took time.Duration)
 
 	CheckOnly  bool // Migrate changes nothing
 	Unfinished bool // a database that holds half of a copy is opened all the same
@@ -96,7 +101,7 @@ func opener(url string) (func(context.Context, Options) (engine, error), error) 
 		if err := checkPath(rest); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, _ Options) (engine, error) { return openSQLite(ctx, rest) }, nil
+		return func(ctx context.Context, options Options) (engine, error) { return openSQLite(ctx, rest, options) }, nil
 	case "postgres", "postgresql":
 		if !strings.HasPrefix(rest, "//") { // pgx would read it as key=value pairs and go elsewhere
 			break
@@ -163,6 +168,19 @@ func (db *DB) Migrate(ctx context.Context, module string, files fs.FS) error {
 		return fmt.Errorf("migrate %s: %w", module, err)
 	}
 	return nil
+}
+
+// Stats is what a pool of connections does at this moment, and how often somebody had to wait for one since it was
+// opened. On SQLite it is about those that read.
+type Stats struct {
+	InUse, Idle, Max int
+	Waits            int64
+	Waited           time.Duration
+}
+
+// Stats returns what the pool does at this moment.
+func (db *DB) Stats() Stats {
+	return db.engine.stats()
 }
 
 // Close waits for the writes that are under way and closes the database.

@@ -116,6 +116,14 @@ func (p *postgresServer) ping(ctx context.Context) error {
 	return nil
 }
 
+func (p *postgresServer) stats() Stats {
+	s := p.conns.Stat()
+	return Stats{
+		InUse: int(s.AcquiredConns()), Idle: int(s.IdleConns()), Max: int(s.MaxConns()),
+		Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
+	}
+}
+
 // queryRow tries again whatever the connection is to blame for: a query that is run twice does no harm.
 func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest []any) error {
 	return p.tryAgain(ctx, isLost, func() error { return p.db.QueryRowContext(ctx, query, args...).Scan(dest...) })

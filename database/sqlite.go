@@ -58,7 +58,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-func openSQLite(ctx context.Context, path string) (_ engine, err error) {
+func openSQLite(ctx context.Context, path string, options Options) (_ engine, err error) {
 	f := &sqliteFile{path: realPath(path)}
 	defer func() {
 		if err != nil {
@@ -92,7 +92,7 @@ func openSQLite(ctx context.Context, path string) (_ engine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f.writer = newWriter(conn)
+	f.writer = newWriter(conn, options.Committed)
 	if !marked {
 		if err := mark(ctx, conn); err != nil {
 			return nil, err
@@ -153,6 +153,13 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 	}
 	var tables int
 	return f.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
+}
+
+func (f *sqliteFile) stats() Stats {
+	s := f.reader.Stats()
+	return Stats{
+		InUse: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration,
+	}
 }
 
 // resume finds out whether a file that could not be written can be written now. It moves the log into the

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -29,6 +30,7 @@ type writer struct {
 	statements *statements
 	tx         *Tx // runs the statements
 	calls      chan *call
+	committed  func(writes int, took time.Duration) // may be nil
 	stop       chan struct{}
 	closed     chan struct{}
 	once       sync.Once
@@ -51,14 +53,15 @@ type call struct {
 	panicked any
 }
 
-// newWriter takes conn over and closes it in close.
-func newWriter(conn *sql.Conn) *writer {
+// newWriter takes conn over and closes it in close. It tells committed, unless that is nil, of each group.
+func newWriter(conn *sql.Conn, committed func(writes int, took time.Duration)) *writer {
 	prepared := &statements{preparer: conn}
 	w := &writer{
 		conn:       conn,
 		statements: prepared,
 		tx:         &Tx{ctx: context.Background(), runner: prepared},
 		calls:      make(chan *call),
+		committed:  committed,
 		stop:       make(chan struct{}),
 		closed:     make(chan struct{}),
 	}
@@ -106,7 +109,9 @@ func (w *writer) loop() {
 	for {
 		select {
 		case first := <-w.calls:
-			w.commit(w.run(first))
+			began := time.Now()
+			group, err := w.run(first)
+			w.commit(group, err, began)
 		case <-w.stop:
 			return
 		}
@@ -185,8 +190,8 @@ func (c *call) try(tx *Tx) (err error) {
 	return c.fn(tx)
 }
 
-// commit ends the transaction of a group and tells its members.
-func (w *writer) commit(group []*call, err error) {
+// commit ends the transaction of a group, which began at a time, and tells its members.
+func (w *writer) commit(group []*call, err error, began time.Time) {
 	if err == nil {
 		if err = w.exec("COMMIT"); err != nil {
 			w.check(err)
@@ -199,6 +204,9 @@ func (w *writer) commit(group []*call, err error) {
 	}
 	w.groups.Add(1)
 	w.writes.Add(int64(len(group)))
+	if w.committed != nil {
+		w.committed(len(group), time.Since(began))
+	}
 	for _, c := range group {
 		c.finish(err)
 	}

@@ -40,6 +40,10 @@ func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
 				"JWT_SECRET is the secret of the tutorial, which everybody knows.\n"},
 		{"a proxy that is no network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
 			"wrong settings:\nTRUSTED_PROXIES has \"10.0.0.0/33\" but takes networks like 10.0.0.0/8 or fd00::/8.\n"},
+		{"an ops address without a port", []string{"OPS_ADDR=127.0.0.1"}, 2,
+			"wrong settings:\nOPS_ADDR is \"127.0.0.1\" but must be off or HOST:PORT, like 127.0.0.1:5001.\n"},
+		{"an ops address that is taken", []string{"OPS_ADDR=127.0.0.1:" + port}, 1,
+			"userorder: OPS_ADDR: listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
 		{"a port that is taken", []string{"PORT=" + port}, 1,
 			"userorder: listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
 		{"a database that is a folder", []string{"DATABASE_URL=sqlite:" + folder}, 1,
@@ -66,10 +70,23 @@ func TestAWordThatIsNoCommandIsAnsweredWithTheUsage(t *testing.T) {
 	t.Parallel()
 	binary, err := build()
 	require.NoError(t, err)
-	for _, args := range [][]string{{"sevre"}, {"serve", "5000"}, {"backup"}, {"backup", "a", "b"}, {"migrate-data", "--from", "sqlite:a"}, {"-h"}} {
+	for _, args := range [][]string{{"sevre"}, {"serve", "5000"}, {"backup"}, {"backup", "a", "b"}, {"migrate-data", "--from", "sqlite:a"}} {
 		p := launch(t, t.TempDir(), exec.Command(binary, args...))
 		require.Equal(t, 2, p.exit(t))
 		require.Contains(t, said(t, p.stderr), "usage: userorder [command]")
+	}
+}
+
+func TestHelpIsASuccess(t *testing.T) {
+	t.Parallel()
+	binary, err := build()
+	require.NoError(t, err)
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"version"}, {"config"}} {
+		p := launch(t, t.TempDir(), exec.Command(binary, args...))
+		require.Equal(t, 0, p.exit(t), args)
+		require.Empty(t, said(t, p.stderr))
+		require.NotEmpty(t, said(t, p.stdout))
+		require.NotContains(t, said(t, p.stdout), secret)
 	}
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	TrustedProxies []string                    // CIDRs whose X-Forwarded-For counts
 	Origins        []string                    // whose pages may use the service, like https://example.com
 	Limit          Limit                       // for all requests of a client address together
+	Observe        func(Answered)              // told of each request; may be nil, must be quick
 }
 
 // NewEngine returns an engine that answers in the envelope whatever it is asked, with the health routes and
@@ -31,7 +32,7 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
-	engine.Use(logged(cfg.Log, cfg.Translate), recovering, secured)
+	engine.Use(logged(cfg), recovering, secured)
 	// Before the limits: a probe must not be refused because somebody else behind its address is busy.
 	health := []string{http.MethodGet, http.MethodHead}
 	engine.Match(health, "/healthz", Handle(alive))
@@ -39,9 +40,9 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 
 	if len(cfg.Origins) > 0 {
 		allow, answer := crossOrigin(cfg.Origins)
-		engine.Use(allow, Limited(cfg.Limit), answer)
+		engine.Use(allow, Limited("requests", cfg.Limit), answer)
 	} else {
-		engine.Use(Limited(cfg.Limit))
+		engine.Use(Limited("requests", cfg.Limit))
 	}
 	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
 	engine.NoMethod(Handle(func(*gin.Context) error { return ErrMethodNotAllowed }))

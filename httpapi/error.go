@@ -18,6 +18,7 @@ type Error struct {
 	Msg          Text
 	Fields       []FieldError  // what is wrong with the fields of a body, if that is it
 	RetryAfter   time.Duration // how long the client had better wait, if that helps
+	Limit        string        // which limit the client is over, for the log, if it is that
 }
 
 // FieldError is what is wrong with one field.
@@ -87,6 +88,7 @@ func Fail(c *gin.Context, err error) {
 	if !ok {
 		public = translate(c, err)
 	}
+	exchangeOf(c).limit = public.Limit
 	if public.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(public.RetryAfter.Seconds()))))
 	}

@@ -22,16 +22,19 @@ type Limit struct {
 // ErrTooManyRequests is the answer to a client address that has come more often than it may.
 var ErrTooManyRequests = newError(http.StatusTooManyRequests, "请求过于频繁，请稍后重试", "too many requests, try again later")
 
-// Limited answers 429 to a client address that exceeds limit. Each call of Limited counts for itself, and in
-// this process alone. An IPv6 address counts by its /64, which is what one subscriber has (RFC 6177).
-func Limited(limit Limit) gin.HandlerFunc {
+// Limited answers 429 to a client address that exceeds limit, which the log knows by name. Each call of Limited
+// counts for itself, and in this process alone. An IPv6 address counts by its /64, which is what one subscriber
+// has (RFC 6177).
+func Limited(name string, limit Limit) gin.HandlerFunc {
 	if limit == (Limit{}) {
 		return func(*gin.Context) {}
 	}
 	clients := newClients(limit)
+	exceeded := *ErrTooManyRequests
+	exceeded.Limit = name
 	return func(c *gin.Context) {
 		if wait := clients.take(network(exchangeOf(c).client), time.Now()); wait > 0 {
-			Fail(c, ErrTooManyRequests.After(wait))
+			Fail(c, exceeded.After(wait))
 		}
 	}
 }

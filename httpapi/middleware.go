@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,7 +17,8 @@ type exchange struct {
 	client    string // the address, empty if unknown
 	translate Translator
 	attrs     []slog.Attr
-	cut       bool // a panic came after the answer began
+	limit     string // which one was exceeded, if one was
+	cut       bool   // a panic came after the answer began
 }
 
 const exchangeKey = "httpapi.exchange"
@@ -41,31 +41,28 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // logged writes one line a request, after it, and knows it by an id that the answer repeats. It stands
 // outside of recovering, so that a panic is in the log with its status.
-func logged(log *slog.Logger, translate Translator) gin.HandlerFunc {
+func logged(cfg Config) gin.HandlerFunc {
+	log, clientOf := cfg.Log, clientAddress(cfg)
 	return func(c *gin.Context) {
 		start := time.Now()
-		x := &exchange{id: c.GetHeader("X-Request-ID"), translate: translate}
+		x := &exchange{id: c.GetHeader("X-Request-ID"), translate: cfg.Translate}
 		if !requestID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
-		joinLines(c.Request.Header, "X-Forwarded-For")
-		x.client = c.ClientIP()
+		x.client = clientOf(c)
 		c.Set(exchangeKey, x)
 		c.Header("X-Request-ID", x.id)
 		defer func() { // even if the answer is cut off
+			took := time.Since(start)
+			nameSpan(c)
+			if cfg.Observe != nil {
+				cfg.Observe(x.answered(c, took))
+			}
 			if level := levelOf(c); log.Enabled(c.Request.Context(), level) {
-				log.LogAttrs(c.Request.Context(), level, "request", x.line(c, time.Since(start))...)
+				log.LogAttrs(c.Request.Context(), level, "request", x.line(c, took)...)
 			}
 		}()
 		c.Next()
-	}
-}
-
-// joinLines makes one line of a header that stands on several (RFC 9110, section 5.3). gin reads the first
-// one alone, which is the client's own where a proxy adds a line for what it knows.
-func joinLines(header http.Header, name string) {
-	if lines := header[name]; len(lines) > 1 {
-		header.Set(name, strings.Join(lines, ", "))
 	}
 }
 
@@ -81,7 +78,13 @@ func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 		slog.String("client", x.client),
 		slog.String("request", x.id),
 	}
+	if trace := traceOf(c.Request); trace != "" {
+		line = append(line, slog.String("trace", trace))
+	}
 	line = append(line, x.attrs...)
+	if x.limit != "" {
+		line = append(line, slog.String("limit", x.limit))
+	}
 	if len(c.Errors) > 0 {
 		line = append(line, slog.String("error", c.Errors.Last().Error()))
 	}

@@ -66,9 +66,14 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 	}, nil
 }
 
+// Hashing is how many passwords are hashed at this moment, and how many wait for it.
+func (m *Module) Hashing() (running, queued int) {
+	return m.handler.service.hasher.load()
+}
+
 // Mount adds the module's routes to g.
 func (m *Module) Mount(g *gin.RouterGroup) {
-	g.POST("/register", httpapi.Limited(m.registrations), httpapi.Handle(m.handler.register))
-	g.POST("/login", httpapi.Limited(m.logins), httpapi.Handle(m.handler.login))
+	g.POST("/register", httpapi.Limited("registrations", m.registrations), httpapi.Handle(m.handler.register))
+	g.POST("/login", httpapi.Limited("logins", m.logins), httpapi.Handle(m.handler.login))
 	g.GET("/info", auth.Required(m.tokens), httpapi.Handle(m.handler.info))
 }

@@ -93,6 +93,12 @@ func (h *hasher) do(ctx context.Context, work func()) error {
 	return nil
 }
 
+// load is how many passwords are hashed at this moment, and how many wait for it.
+func (h *hasher) load() (running, queued int) {
+	running = len(h.running) // first: whoever starts meanwhile still counts as one that waits
+	return running, max(0, len(h.queued)-running)
+}
+
 func (a argon2id) key(password string, salt []byte, length int) []byte {
 	return argon2.IDKey([]byte(password), salt, a.passes, a.memory, a.threads, uint32(length)) //nolint:gosec // decode bounds it
 }

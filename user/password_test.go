@@ -106,6 +106,9 @@ func TestTheHasherBoundsWhatRunsAndWhatWaits(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, 2, running)
+		hashing, queued := h.load()
+		require.Equal(t, 2, hashing)
+		require.Equal(t, 2*waitingPerHash, queued)
 		require.ErrorIs(t, h.do(t.Context(), work), ErrBusy, "the queue has no end")
 
 		close(hold)

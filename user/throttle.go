@@ -26,7 +26,8 @@ type Throttle struct {
 // A name that nobody has is treated alike.
 var ErrTooManyFailures = &httpapi.Error{
 	Status: http.StatusTooManyRequests, Code: http.StatusTooManyRequests,
-	Msg: httpapi.Text{ZH: "密码错误次数过多，请稍后重试", EN: "too many wrong passwords, try again later"},
+	Msg:   httpapi.Text{ZH: "密码错误次数过多，请稍后重试", EN: "too many wrong passwords, try again later"},
+	Limit: "failures",
 }
 
 // failures is what is kept of the wrong passwords for a name.

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// said runs a command and returns what it writes.
+func said(t *testing.T, settings map[string]string, args ...string) (text string, err error) {
+	t.Helper()
+	var stdout bytes.Buffer
+	err = run(t.Context(), args, environment(settings), &stdout)
+	return stdout.String(), err
+}
+
+func TestHelpListsEveryCommandAndEverySettingWhateverTheSettingsAre(t *testing.T) {
+	t.Parallel()
+	wrong := map[string]string{"PORT": "http", "JWT_SECRET": "hunter2"}
+	want, err := said(t, nil, "help")
+	require.NoError(t, err)
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"serve", "--help"}, {"backup", "-h"}} {
+		text, err := said(t, wrong, args...)
+		require.NoError(t, err)
+		require.Equal(t, want, text)
+	}
+	require.Contains(t, want, "usage: userorder [command]")
+	for _, c := range commands() {
+		require.Regexp(t, `(?m)^  `+c.name+` .*`+regexp.QuoteMeta(c.about)+`$`, want)
+	}
+	require.Regexp(t, `(?m)^PORT +5000 +the port`, want)
+	for line := range strings.Lines(want) {
+		require.LessOrEqual(t, len(line), 130, line)
+	}
+}
+
+func TestEverySettingIsInHelpAndInTheReadme(t *testing.T) {
+	t.Parallel()
+	s := &settings{getenv: environment(nil)}
+	readConfig(s)
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var names []string
+	for _, read := range s.read {
+		require.NotEmpty(t, meanings[read.name], "help has nothing to say of %s", read.name)
+		require.NotZero(t, bytes.Count(readme, []byte("`"+read.name+"`")), "README.md has no %s", read.name)
+		names = append(names, read.name)
+	}
+	for name := range meanings {
+		require.Contains(t, names, name, "nobody reads it")
+	}
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(names))), len(names), "one is read twice")
+}
+
+func TestConfigShowsWhereEachSettingComesFromAndNoSecret(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("hunter2", 6)+"\n"), 0o600))
+	text, err := said(t, map[string]string{
+		"PORT": "8080", "TOKEN_TTL": " ", "DATABASE_URL": "postgres://me:hunter2@host/db?sslmode=disable",
+		"ORDER_DATABASE_URL": "sqlite:orders.db", "JWT_SECRET_FILE": file, "JWT_SECRET_PREVIOUS": strings.Repeat("hunter2", 5),
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:hunter2@collector:4318",
+	}, "config")
+	require.NoError(t, err)
+	for _, line := range []string{
+		`PORT +8080 +environment`,
+		`TOKEN_TTL +1h +default`,
+		`MODULES +user,order +default`,
+		`OPS_ADDR +off +default`,
+		`TRUSTED_PROXIES +- +default`,
+		`DATABASE_URL +postgres://me@host:5432/db +environment`,
+		`USER_DATABASE_URL +postgres://me@host:5432/db +DATABASE_URL`,
+		`ORDER_DATABASE_URL +sqlite:orders.db +environment`,
+		`JWT_SECRET +\*\*\* +file ` + regexp.QuoteMeta(file),
+		`JWT_SECRET_PREVIOUS +\*\*\* +environment`,
+		`OTEL_EXPORTER_OTLP_ENDPOINT +http://me:xxxxx@collector:4318 +environment`,
+	} {
+		require.Regexp(t, `(?m)^`+line+`$`, text)
+	}
+	require.NotContains(t, text, "hunter2")
+}
+
+func TestConfigShowsWhatItCanOfWrongSettings(t *testing.T) {
+	t.Parallel()
+	for _, settings := range []map[string]string{
+		{"DATABASE_URL": "mysql://me:hunter2@host/db", "PORT": "8080"},
+		{"JWT_SECRET": "hunter2", "PORT": "8080"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT": "me:hunter2@collector:4317", "PORT": "8080"},
+		{"DATABASE_URL": "postgres://me:hunter2@host/db", "PORT": "8080"}, // without a secret
+	} {
+		text, err := said(t, settings, "config")
+		require.ErrorIs(t, err, errSettings)
+		require.Regexp(t, `PORT +8080 +environment\n`, text)
+		require.NotContains(t, text+err.Error(), "hunter2")
+	}
+}
+
+func TestVersionSaysWhatItWasBuiltFrom(t *testing.T) {
+	t.Parallel()
+	text, err := said(t, map[string]string{"PORT": "http"}, "version")
+	require.NoError(t, err)
+	require.Regexp(t, `^userorder \S+\ncommit \S+\ngo1\.\S+ \w+/\w+\n$`, text)
+
+	b := buildOf(&debug.BuildInfo{
+		GoVersion: "go1.26.8", Main: debug.Module{Version: "v1.2.3"},
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0a1b2c"}, {Key: "vcs.modified", Value: "true"}},
+	})
+	require.Equal(t, build{version: "v1.2.3", commit: "0a1b2c (changed)", goVersion: "go1.26.8"}, b)
+}
+
+func TestAWrongCommandIsAnsweredWithTheUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"sevre"}, {"serve", "5000"}, {"version", "now"}, {"config", "PORT"}, {"help", "me"}, {"backup"}, {"backup", "a", "b"},
+		{"migrate-data"}, {"migrate-data", "--from", "sqlite:a"}, {""},
+	} {
+		text, err := said(t, nil, args...)
+		require.ErrorIs(t, err, errUsage, args)
+		require.Contains(t, err.Error(), "usage: userorder [command]\n\n  serve ")
+		require.Empty(t, text)
+	}
+}

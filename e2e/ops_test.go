@@ -1,0 +1,72 @@
+//go:build unix
+
+package e2e
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var opsAddress = regexp.MustCompile(`msg=starting .* ops=(\S+)`)
+
+func TestMetricsAreOffUnlessTheyAreAskedFor(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	base := p.url(t)
+	require.Contains(t, said(t, p.stdout), " ops=off traces=off\n")
+	for _, path := range []string{"/metrics", "/debug/pprof/"} {
+		response, err := http.Get(base + path)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, 404, response.StatusCode)
+	}
+	p.stop(t)
+}
+
+func TestMetricsAreServedWhileTheServiceDrainsAndStopWithIt(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), "OPS_ADDR=127.0.0.1:0", "DRAIN_DELAY=1s")
+	p.url(t)
+	ops := opsAddress.FindStringSubmatch(said(t, p.stdout))[1]
+	scrape := func() string {
+		response, err := http.Get("http://" + ops + "/metrics")
+		require.NoError(t, err)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return string(text)
+	}
+	require.Contains(t, scrape(), "process_open_fds ")
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+	p.waitUntilStopping(t)
+	require.Contains(t, scrape(), "userorder_build_info{")
+	require.Equal(t, 0, p.exit(t), said(t, p.stderr))
+	_, err := net.Dial("tcp", ops)
+	require.Error(t, err)
+}
+
+func TestACollectorThatNeverAnswersHoldsUpNoRequestAndTheEndForFiveSecondsAtMost(t *testing.T) {
+	t.Parallel()
+	collector, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, and nobody reads them
+	require.NoError(t, err)
+	defer func() { _ = collector.Close() }()
+	p := start(t, t.TempDir(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+collector.Addr().String(), "OTEL_BSP_MAX_QUEUE_SIZE=10")
+	token := login(t, p.url(t))
+	began := time.Now()
+	for range 100 { // many more than the queue has room for
+		require.True(t, create(p.url(t), token, "p").ok())
+	}
+	require.Less(t, time.Since(began), 5*time.Second)
+	began = time.Now()
+	p.stop(t)
+	require.Less(t, time.Since(began), 8*time.Second)
+	require.Equal(t, 1, strings.Count(said(t, p.stdout), "the last traces are lost"), said(t, p.stdout))
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"userorder/database/databasetest"
+)
+
+// watched is the whole service with its metrics, and what they say.
+func watched(t *testing.T, url string, settings map[string]string) (handler http.Handler, scrape func() string) {
+	env := map[string]string{"DATABASE_URL": url, "JWT_SECRET": strings.Repeat("s", 32), "OPS_ADDR": "127.0.0.1:0"}
+	for name, value := range settings {
+		env[name] = value
+	}
+	cfg, err := loadConfig(environment(env))
+	require.NoError(t, err)
+	log := slog.New(slog.DiscardHandler)
+	api, err := newAPI(t.Context(), cfg, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	problems, err := testutil.GatherAndLint(api.metrics.registry)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	return api.metrics.around(api.engine), func() string {
+		w := answer(opsMux(api.metrics.registry, log), httptest.NewRequest("GET", "/metrics", nil))
+		require.Equal(t, 200, w.Code)
+		return w.Body.String()
+	}
+}
+
+func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		handler, scrape := watched(t, url, map[string]string{
+			"LOGIN_FAILURES": "2/15m", "RATE_LIMIT_REGISTRATIONS": "1/1h", "RATE_LIMIT_LOGINS": "5/1h", "RATE_LIMIT_REQUESTS": "19/1h",
+		})
+		for line, value := range map[string]string{"limit=\"logins\"": "0", "limit=\"failures\"": "0"} {
+			require.Contains(t, scrape(), "userorder_http_requests_throttled_total{"+line+"} "+value+"\n")
+		}
+		token := member(t, handler, testUser)                                                      // a registration and a login
+		require.Equal(t, 429, answer(handler, request("POST /user/register", "", otherUser)).Code) // too many
+		for range 3 {                                                                              // the third one is over LOGIN_FAILURES
+			answer(handler, request("POST /user/login", "", `{"username":"other","password":"wrong-one"}`))
+		}
+		answer(handler, request("POST /user/login", "", testUser))                             // the fifth
+		require.Equal(t, 429, answer(handler, request("POST /user/login", "", testUser)).Code) // too many
+		for range 3 {
+			require.Equal(t, 200, answer(handler, request("POST /order/create", token, `{"product":"p","price":1}`)).Code)
+		}
+		require.Equal(t, 401, answer(handler, request("GET /order/query/1", "", "")).Code)
+		for range 4 {
+			require.Equal(t, 200, answer(handler, request("GET /order/query/1", token, "")).Code)
+		}
+		require.Equal(t, 404, answer(handler, request("GET /nothing/secret", "", "")).Code)
+		require.Equal(t, 405, answer(handler, request("BREW /order/create", "", "")).Code)
+		require.Equal(t, 200, answer(handler, request("GET /order/query/2", token, "")).Code)
+		require.Equal(t, 429, answer(handler, request("GET /order/query/2", token, "")).Code) // the 20th
+		require.Equal(t, 200, answer(handler, request("GET /healthz", "", "")).Code)
+
+		text := scrape()
+		for _, line := range []string{
+			`userorder_http_requests_total{method="POST",route="/user/register",status="200"} 1`,
+			`userorder_http_requests_total{method="POST",route="/user/register",status="429"} 1`,
+			`userorder_http_requests_total{method="POST",route="/user/login",status="200"} 4`,
+			`userorder_http_requests_total{method="POST",route="/user/login",status="429"} 2`,
+			`userorder_http_requests_total{method="POST",route="/order/create",status="200"} 3`,
+			`userorder_http_requests_total{method="GET",route="/order/query/:orderid",status="200"} 5`,
+			`userorder_http_requests_total{method="GET",route="/order/query/:orderid",status="401"} 1`,
+			`userorder_http_requests_total{method="GET",route="/order/query/:orderid",status="429"} 1`,
+			`userorder_http_requests_total{method="GET",route="unmatched",status="404"} 1`,
+			`userorder_http_requests_total{method="other",route="unmatched",status="405"} 1`,
+			`userorder_http_requests_total{method="GET",route="/healthz",status="200"} 1`,
+			`userorder_http_request_duration_seconds_count{method="GET",route="/order/query/:orderid"} 7`,
+			`userorder_http_request_duration_seconds_bucket{method="GET",route="/order/query/:orderid",le="10"} 7`,
+			`userorder_http_requests_throttled_total{limit="requests"} 1`,
+			`userorder_http_requests_throttled_total{limit="logins"} 1`,
+			`userorder_http_requests_throttled_total{limit="registrations"} 1`,
+			`userorder_http_requests_throttled_total{limit="failures"} 1`,
+			`userorder_http_requests_in_flight 0`,
+			`userorder_password_hashes_running 0`,
+			`userorder_password_hashes_queued 0`,
+			`userorder_database_connections_in_use{modules="user,order"} 0`,
+			`userorder_database_waits_total{modules="user,order"} `,
+			`userorder_database_wait_seconds_total{modules="user,order"} `,
+		} {
+			require.Contains(t, text, "\n"+line)
+		}
+		for _, pattern := range []string{
+			`\nuserorder_database_connections_idle{modules="user,order"} [1-9]`,
+			`\nuserorder_database_connections_max{modules="user,order"} [1-9]`,
+			`\nuserorder_build_info{commit=".+",goversion="go1.+",version=".+"} 1\n`,
+			`\ngo_goroutines [1-9]`,
+		} {
+			require.Regexp(t, pattern, text)
+		}
+		require.NotContains(t, text, "secret")
+		if strings.HasPrefix(url, "sqlite:") {
+			// A user, two failures and a look for old ones, three orders, one after the other.
+			require.Contains(t, text, "\n"+`userorder_commit_group_writes_sum{modules="user,order"} 7`)
+			require.Contains(t, text, "\n"+`userorder_commit_group_writes_bucket{modules="user,order",le="1"} 7`)
+			require.Contains(t, text, "\n"+`userorder_commit_duration_seconds_count{modules="user,order"} 7`)
+		} else { // which groups by itself
+			require.NotContains(t, text, "userorder_commit")
+		}
+	})
+}
+
+func TestARequestIsInFlightUntilItIsAnswered(t *testing.T) {
+	m := newMetrics(build{})
+	var inside float64
+	handler := m.around(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside = testutil.ToFloat64(m.inFlight) }))
+	answer(handler, httptest.NewRequest("GET", "/", nil))
+	require.InDelta(t, 1, inside, 0)
+	require.InDelta(t, 0, testutil.ToFloat64(m.inFlight), 0)
+}
+
+func TestTwoDatabasesAreToldApartByTheirModules(t *testing.T) {
+	t.Parallel()
+	_, scrape := watched(t, databasetest.SQLite(t), map[string]string{"ORDER_DATABASE_URL": databasetest.SQLite(t)})
+	for _, modules := range []string{"user", "order"} {
+		require.Contains(t, scrape(), `userorder_commit_group_writes_count{modules="`+modules+`"} 0`)
+		require.Contains(t, scrape(), `userorder_database_connections_max{modules="`+modules+`"} `)
+	}
+}
+
+func TestWhatIsOffIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	var off *metrics
+	var none *tracing
+	handler := http.NewServeMux()
+	require.Same(t, handler, off.around(none.around(handler)))
+	require.Nil(t, off.observer())
+	require.Nil(t, off.committed("user"))
+	none.Close()
+}
+
+var opsAddress = regexp.MustCompile(`msg=starting .* ops=(\S+)`)
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	response, err := http.Get(url)
+	require.NoError(t, err)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode, string(text)
+}
+
+func TestTheOpsAddressIsServedApartAndStopsWithTheService(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	var stdout output
+	result := make(chan error, 1)
+	go func() {
+		result <- run(ctx, nil, environment(map[string]string{
+			"DATABASE_URL": databasetest.SQLite(t), "HOST": "127.0.0.1", "PORT": "0", "DRAIN_DELAY": "0s",
+			"OPS_ADDR": "127.0.0.1:0", "JWT_SECRET": strings.Repeat("s", 32),
+		}), &stdout)
+	}()
+	base := stdout.baseURL(t)
+	ops := "http://" + opsAddress.FindStringSubmatch(stdout.String())[1]
+	for path, want := range map[string]string{
+		"/metrics": "userorder_build_info{", "/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile:",
+		"/debug/pprof/cmdline": "", "/debug/pprof/symbol": "num_symbols", "/debug/pprof/trace?seconds=0.01": "go 1.",
+		"/debug/pprof/profile?seconds=1": "",
+	} {
+		status, body := get(t, ops+path)
+		require.Equal(t, 200, status, path)
+		require.Contains(t, body, want)
+		require.Equal(t, 404, first(get(t, base+path)), "it is open to clients")
+	}
+	require.Equal(t, 404, first(get(t, ops+"/healthz")))
+
+	go func() { _, _ = http.Get(ops + "/debug/pprof/profile?seconds=60") }() // must not hold up the end
+	time.Sleep(50 * time.Millisecond)
+	began := time.Now()
+	stop()
+	require.NoError(t, <-result)
+	require.Less(t, time.Since(began), 10*time.Second)
+	_, err := net.Dial("tcp", strings.TrimPrefix(ops, "http://"))
+	require.Error(t, err)
+}
+
+func TestAnOpsAddressThatIsTakenEndsTheStart(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	err = run(t.Context(), nil, environment(map[string]string{
+		"DATABASE_URL": databasetest.SQLite(t), "PORT": "0", "HOST": "127.0.0.1", "OPS_ADDR": taken.Addr().String(),
+		"JWT_SECRET": strings.Repeat("s", 32),
+	}), io.Discard)
+	require.ErrorContains(t, err, "OPS_ADDR: listen tcp "+taken.Addr().String())
+}
