@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 type reader struct {
 	dir, binary, postgres string
 	service               *program
-	base, token           string
+	base, ops, token      string
 }
 
 var (
@@ -52,6 +53,10 @@ func (r *reader) follow(t *testing.T, block string) {
 	switch strings.TrimSpace(block) {
 	case "go run .":
 		r.serve(t)
+	case "OPS_ADDR=127.0.0.1:5001 go run .":
+		r.service.stop(t)
+		r.ops = fmt.Sprint("127.0.0.1:", freePort(t))
+		r.serve(t, "OPS_ADDR="+r.ops)
 	case "make test", "make chaos", "make postman", "make bench": // which would not end here
 		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -67,9 +72,9 @@ func (r *reader) follow(t *testing.T, block string) {
 	}
 }
 
-func (r *reader) serve(t *testing.T) {
+func (r *reader) serve(t *testing.T, settings ...string) {
 	t.Helper()
-	r.service = start(t, r.dir, "JWT_SECRET=")
+	r.service = start(t, r.dir, append(settings, "JWT_SECRET=")...)
 	r.base = r.service.url(t)
 }
 
@@ -85,7 +90,7 @@ func (r *reader) run(t *testing.T, block string) {
 		script = append(script, line)
 	}
 	text := strings.Join(script, "")
-	text = strings.NewReplacer("localhost:5000", r.base, "curl", "curl -sS", placeholder, r.postgres,
+	text = strings.NewReplacer("localhost:5000", r.base, "localhost:5001", r.ops, "curl", "curl -sS", placeholder, r.postgres,
 		"TOKEN=eyJhbGciOi…", "TOKEN="+r.token, "go run . ", r.binary+" ").Replace(text)
 	command := exec.Command("bash", "-euc", text)
 	command.Dir = r.dir
