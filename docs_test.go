@@ -29,3 +29,16 @@ func TestEveryTestThatTheDocsNameIsThere(t *testing.T) {
 		require.Contains(t, tests.String(), "\nfunc "+string(name[1])+"(", "docs/reliability.md names it")
 	}
 }
+
+func TestBothREADMEsListEverySetting(t *testing.T) {
+	defaults := &settings{getenv: func(string) string { return "" }}
+	readConfig(defaults)
+	require.Greater(t, len(defaults.read), 25)
+	for _, file := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, setting := range defaults.read {
+			require.Contains(t, string(text), "`"+setting.name+"`", file)
+		}
+	}
+}
