@@ -109,7 +109,11 @@ func loadTracing(s *settings) bool {
 	traces := s.endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	disabled := s.oneOf("OTEL_SDK_DISABLED", "false", "true") == "true"
 	exporter := s.oneOf("OTEL_TRACES_EXPORTER", "otlp", "none")
-	s.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http/json")
+	protocol := "OTEL_EXPORTER_OTLP_PROTOCOL"
+	if s.getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") != "" { // which comes before it
+		protocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+	}
+	s.oneOf(protocol, "http/protobuf", "http/json")
 	return (endpoint != "" || traces != "") && !disabled && exporter == "otlp"
 }
 

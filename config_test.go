@@ -69,8 +69,9 @@ func TestModulesThatNameOneFileDifferentlyShareIt(t *testing.T) {
 }
 
 func TestASettingThatIsEmptyCountsAsUnset(t *testing.T) {
-	cfg, err := loadConfig(environment(map[string]string{"PORT": "", "TOKEN_TTL": " ", "JWT_SECRET": "", "MODULES": ""}))
+	cfg, err := loadConfig(environment(map[string]string{"PORT": "", "TOKEN_TTL": " ", "JWT_SECRET": "", "MODULES": ","}))
 	require.NoError(t, err)
+	require.Equal(t, []string{"user", "order"}, cfg.Modules)
 	require.Equal(t, "0.0.0.0:5000", cfg.Address)
 }
 
@@ -114,6 +115,8 @@ func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
 			`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must be a URL like http://127.0.0.1:4318.`},
 		{map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
 			`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc" but must be one of: http/protobuf, http/json.`},
+		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+			`OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "grpc" but must be one of: http/protobuf, http/json.`},
 		{map[string]string{"LOGIN_FAILURES": "5/15m:2"}, `LOGIN_FAILURES is "5/15m:2" but must be COUNT/TIME, like 5/15m.`},
 		{map[string]string{"MAX_CONNECTIONS": "0"}, `MAX_CONNECTIONS is "0" but must be a whole number from 1 to 1000000.`},
 		{map[string]string{"RATE_LIMIT_REQUESTS": "300"},

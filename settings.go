@@ -203,6 +203,9 @@ func (s *settings) oneOf(name string, choices ...string) string {
 // someOf returns a list of words that choices has, of which all are the default.
 func (s *settings) someOf(name string, choices ...string) []string {
 	values := s.list(name, choices...)
+	if len(values) == 0 { // nothing but commas
+		return choices
+	}
 	for _, value := range values {
 		if !slices.Contains(choices, value) {
 			s.fault(name, "has %q but knows only: %s", value, strings.Join(choices, ", "))
