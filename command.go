@@ -105,16 +105,9 @@ func backup(ctx context.Context, cfg Config, in invocation) error {
 
 // healthcheck returns an error unless the service on this machine is alive.
 func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
-	host, port, err := net.SplitHostPort(cfg.Address)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, port) + "/healthz"
+	url := "http://" + reachable(cfg.Address) + "/healthz"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -128,4 +121,13 @@ func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 		return fmt.Errorf("%s: %s", url, strings.ToLower(response.Status))
 	}
 	return nil
+}
+
+// reachable is where this machine reaches a service that listens on address.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return address
 }

@@ -127,3 +127,12 @@ func TestAWrongCommandIsAnsweredWithTheUsage(t *testing.T) {
 		require.Empty(t, text)
 	}
 }
+
+func TestWhereThisMachineReachesAnAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"0.0.0.0:5000": "localhost:5000", "[::]:5000": "localhost:5000", ":5000": "localhost:5000",
+		"127.0.0.1:80": "127.0.0.1:80", "[fd00::1]:80": "[fd00::1]:80", "shop.example:80": "shop.example:80",
+	} {
+		require.Equal(t, want, reachable(address))
+	}
+}

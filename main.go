@@ -68,7 +68,8 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 		return err
 	}
 	logStart(log, cfg, api.secret, ops, tracing)
-	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","))
+	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","),
+		"docs", "http://"+reachable(listener.Addr().String())+"/docs")
 	listener = netutil.LimitListener(listener, cfg.MaxConnections) // who is above it waits in the kernel's queue
 	handler := api.metrics.around(tracing.around(api.engine))
 	return httpapi.Serve(ctx, listener, handler, log, cfg.DrainDelay)
