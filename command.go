@@ -112,7 +112,8 @@ func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{Transport: &http.Transport{}} // and no proxy of the environment
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,11 @@ func migrateData(ctx context.Context, cfg Config, in invocation) (err error) {
 		}
 		return errors.Join(errs...)
 	}
-	if err := database.Copy(ctx, from, to, makeTables, tables, progressOf(in.stdout)); err != nil {
+	err = database.Copy(ctx, from, to, makeTables, tables, progressOf(in.stdout))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted: run it again, which starts it over")
+	case err != nil:
 		return err
 	}
 	_, err = fmt.Fprintf(in.stdout, "All rows of %s are in %s, and equal. Set DATABASE_URL to it and start the service.\n",

@@ -18,10 +18,13 @@ type Table struct {
 	Identity bool     // the database hands out the key
 }
 
-// unfinished is a table that is there while a database holds half of a copy.
+// unfinished is a table that is there while a database holds half of a copy, and names the tables that it is of.
 const unfinished = "unfinished_copy"
 
-var errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts it over")
+var (
+	errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts it over")
+	errCopying    = errors.New("another copy to it is under way")
+)
 
 // batch is how many rows are read and written at once.
 const batch = 500
@@ -31,11 +34,17 @@ const batch = 500
 // after those of the source.
 //
 // A target that has rows already is an error. One that Copy did not finish is told from others: Open refuses
-// it unless Options.Unfinished is set, and Copy starts it over. Nobody may write to either database meanwhile.
+// it unless Options.Unfinished is set, and Copy of the same tables starts it over. Of several Copies to one target
+// at once all but one are an error. Nobody else may write to either database meanwhile.
 func Copy(
 	ctx context.Context, from, to *DB, migrate func(context.Context, *DB) error, tables []Table,
 	progress func(table string, done, total int64),
 ) error {
+	unlock, err := to.engine.lockCopy(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := prepareTarget(ctx, to, tables); err != nil {
 		return err
 	}
@@ -53,10 +62,15 @@ func Copy(
 	return to.exec(ctx, "DROP TABLE "+unfinished)
 }
 
-// prepareTarget marks the target as unfinished. It refuses one that has rows, unless it is marked already:
-// then they are what is left of a copy, and go.
+// prepareTarget marks the target as unfinished. It refuses one that has rows, unless it is marked for the same
+// tables already: then they are what is left of a copy, and go.
 func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
-	marked, err := to.engine.hasTable(ctx, unfinished)
+	var names []string
+	for _, table := range tables {
+		names = append(names, table.Name)
+	}
+	list := strings.Join(names, ",")
+	marked, err := isMarked(ctx, to, list)
 	if err != nil {
 		return err
 	}
@@ -81,7 +95,30 @@ func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
 	if marked {
 		return nil
 	}
-	return to.exec(ctx, "CREATE TABLE "+unfinished+" (since TEXT)")
+	return to.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.Exec("CREATE TABLE " + unfinished + " (tables TEXT NOT NULL)"); err != nil {
+			return err
+		}
+		_, err := tx.Exec("INSERT INTO "+unfinished+" (tables) VALUES ($1)", list)
+		return err
+	})
+}
+
+// isMarked reports whether the target holds half of a copy of these tables. Half of a copy of others is an error:
+// what else the target holds may be somebody's only copy.
+func isMarked(ctx context.Context, to *DB, list string) (bool, error) {
+	there, err := to.engine.hasTable(ctx, unfinished)
+	if err != nil || !there {
+		return false, err
+	}
+	var of string
+	if err := to.QueryRow(ctx, "SELECT tables FROM "+unfinished).Scan(&of); err != nil {
+		return false, err
+	}
+	if of != list {
+		return false, fmt.Errorf("it holds half of a copy of %s: finish that one first, with the same MODULES", of)
+	}
+	return true, nil
 }
 
 func (db *DB) exec(ctx context.Context, statement string, args ...any) error {
@@ -111,23 +148,28 @@ func copyTable(ctx context.Context, from, to *DB, table Table, progress func(str
 	if err := from.engine.pool().QueryRowContext(ctx, "SELECT count(*) FROM "+table.Name).Scan(&total); err != nil {
 		return err
 	}
+	var last int64 // key
 	err := eachBatch(ctx, from, table, func(rows [][]any) error {
 		var values []any
 		for _, row := range rows {
 			values = append(values, row...)
 		}
+		if err := to.exec(ctx, insertion(table, len(rows)), values...); err != nil {
+			return err
+		}
 		done += int64(len(rows))
+		last, _ = rows[len(rows)-1][0].(int64)
 		progress(table.Name, done, total)
-		return to.exec(ctx, insertion(table, len(rows)), values...)
+		return nil
 	})
 	if err != nil || !table.Identity {
 		return err
 	}
-	last, err := from.engine.lastID(ctx, table)
+	given, err := from.engine.lastID(ctx, table)
 	if err != nil {
 		return err
 	}
-	return to.engine.setLastID(ctx, table, last)
+	return to.engine.setLastID(ctx, table, max(given, last))
 }
 
 // insertion is the text of an INSERT of a number of rows.

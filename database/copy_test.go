@@ -157,3 +157,56 @@ func TestACopyThatDiffersIsNotedAndStaysUnfinished(t *testing.T) {
 		require.ErrorContains(t, err, "it holds a copy that was not finished")
 	})
 }
+
+func TestHalfOfACopyOfOtherTablesIsLeftAlone(t *testing.T) {
+	eachPair(t, func(t *testing.T, from *database.DB, target string) {
+		to := openUnfinished(t, target)
+		require.NoError(t, makeThings(t.Context(), to))
+		require.NoError(t, to.Write(t.Context(), func(tx *database.Tx) error {
+			_, err := tx.Exec("INSERT INTO names (name, n) VALUES ('mine', 1)")
+			return err
+		}))
+		ctx, interrupt := context.WithCancel(t.Context())
+		require.Error(t, database.Copy(ctx, from, to, makeThings, thingTables[:1], func(string, int64, int64) { interrupt() }))
+		err := database.Copy(t.Context(), from, to, makeThings, thingTables, quietly)
+		require.ErrorContains(t, err, "it holds half of a copy of things: finish that one first")
+		var count int
+		require.NoError(t, to.QueryRow(t.Context(), "SELECT count(*) FROM names").Scan(&count))
+		require.Equal(t, 1, count)
+		require.NoError(t, database.Copy(t.Context(), from, to, makeThings, thingTables[:1], quietly))
+	})
+}
+
+func TestOfTwoCopiesToOneTargetTheSecondIsRefused(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Postgres(t)
+	from := databasetest.Open(t, databasetest.SQLite(t))
+	require.NoError(t, makeThings(t.Context(), from))
+	require.NoError(t, from.Write(t.Context(), func(tx *database.Tx) error {
+		_, err := tx.Exec("INSERT INTO names (name, n) VALUES ('a', 1)")
+		return err
+	}))
+	to, other := openUnfinished(t, url), openUnfinished(t, url)
+	var second error
+	require.NoError(t, database.Copy(t.Context(), from, to, makeThings, thingTables, func(string, int64, int64) {
+		second = database.Copy(t.Context(), from, other, makeThings, thingTables, quietly)
+	}))
+	require.ErrorContains(t, second, "another copy to it is under way")
+}
+
+func TestKeysThatWereChosenByHandAreNotGivenOutAgain(t *testing.T) {
+	t.Parallel()
+	from, url := databasetest.Open(t, databasetest.Postgres(t)), databasetest.Postgres(t)
+	require.NoError(t, makeThings(t.Context(), from))
+	require.NoError(t, from.Write(t.Context(), func(tx *database.Tx) error {
+		_, err := tx.Exec("INSERT INTO things (id, body) VALUES (1000, 'restored')") // past the sequence
+		return err
+	}))
+	to := openUnfinished(t, url)
+	require.NoError(t, database.Copy(t.Context(), from, to, makeThings, thingTables, quietly))
+	var id int64
+	require.NoError(t, to.Write(t.Context(), func(tx *database.Tx) error {
+		return tx.QueryRow("INSERT INTO things (body) VALUES ('new') RETURNING id").Scan(&id)
+	}))
+	require.EqualValues(t, 1001, id)
+}

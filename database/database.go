@@ -35,6 +35,7 @@ type engine interface {
 	hasTable(ctx context.Context, name string) (bool, error)
 	lastID(ctx context.Context, table Table) (int64, error)
 	setLastID(ctx context.Context, table Table, id int64) error
+	lockCopy(ctx context.Context) (unlock func(), err error)
 
 	migrate(ctx context.Context, module string, files fs.FS, check bool) error
 	close() error

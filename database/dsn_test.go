@@ -15,9 +15,11 @@ func TestWhatAURLLeavesOpenIsDecidedForIt(t *testing.T) {
 		choosy    bool // not every server will do
 	}{
 		{"one host", "postgres://me@one/db", 3 * time.Second, false},
-		{"several hosts", "postgres://me@one:5432,two:5433/db", 3 * time.Second, true},
-		{"one host on several ports", "postgres://me@one:5432,one:5433/db", 3 * time.Second, true},
-		{"several hosts that are chosen by the URL", "postgres://me@one,two/db?target_session_attrs=read-only", 3 * time.Second, true},
+		{"several hosts", "postgres://me@one:5432,two:5433/db", 2 * time.Second, true},
+		{"four hosts", "postgres://me@one,two,three,four/db", time.Second, true},
+		{"one host on several ports", "postgres://me@one:5432,one:5433/db", 2 * time.Second, true},
+		{"several hosts that are chosen by the URL", "postgres://me@one,two/db?target_session_attrs=read-only", 2 * time.Second, true},
+		{"several hosts, whichever", "postgres://me@one,two/db?target_session_attrs=any", 2 * time.Second, false},
 		{"less patience", "postgres://me@one/db?connect_timeout=1", time.Second, false},
 		{"more patience than a request has", "postgres://me@one/db?connect_timeout=60", 3 * time.Second, false},
 	} {
@@ -28,6 +30,14 @@ func TestWhatAURLLeavesOpenIsDecidedForIt(t *testing.T) {
 			require.Equal(t, test.choosy, cfg.ConnConfig.ValidateConnect != nil)
 		})
 	}
+}
+
+func TestAnUnescapedAtInAPasswordIsRefusedAndNotShown(t *testing.T) {
+	const url = "postgres://me:hunter@2secret@localhost/db"
+	err := CheckURL(url)
+	require.ErrorContains(t, err, "an @ in a password is written %40")
+	require.NotContains(t, err.Error(), "2secret")
+	require.Equal(t, "postgres://…", Redact(url))
 }
 
 func TestTheSizeOfThePool(t *testing.T) {

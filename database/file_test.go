@@ -188,6 +188,14 @@ func TestASymbolicLinkIsTheFileItLeadsTo(t *testing.T) {
 	require.ErrorContains(t, err, "another process is using it")
 }
 
+func TestALinkToAFileThatIsNotThereIsRefused(t *testing.T) {
+	t.Parallel()
+	link := filepath.Join(t.TempDir(), "link.db")
+	require.NoError(t, os.Symlink(filepath.Join(t.TempDir(), "nowhere.db"), link))
+	_, err := database.Open(t.Context(), "sqlite:"+link, database.Options{})
+	require.ErrorContains(t, err, "it is a link to a file that is not there")
+}
+
 func TestASecondProcessIsKeptFromTheFile(t *testing.T) {
 	t.Parallel()
 	url := databasetest.SQLite(t)

@@ -52,6 +52,8 @@ func migrate(
 			version, newest)
 	case err == nil && version == newest:
 		return nil
+	case check && err != nil:
+		return fmt.Errorf("its version cannot be read, and if it has no tables yet run userorder migrate first: %w", err)
 	case check:
 		return fmt.Errorf("the database is at version %d and has to be at %d: run userorder migrate first", version, newest)
 	}

@@ -29,17 +29,21 @@ const (
 	// maxTries is how often something is tried that may be tried again.
 	maxTries = 3
 
-	// connectTimeout bounds the wait for each of several hosts, so that the last one is reached in time.
-	connectTimeout = 3 * time.Second
+	// connectTimeout bounds the wait for one host, and allHostsTimeout that for all of them together, which must
+	// leave time for the work itself.
+	connectTimeout  = 3 * time.Second
+	allHostsTimeout = 4 * time.Second
 
-	// pingTimeout is shorter than the patience of whoever asks for the readiness.
+	// pingTimeout is shorter than the patience of whoever asks for the readiness, openTimeout is not.
 	pingTimeout = 2 * time.Second
+	openTimeout = 10 * time.Second
 )
 
 // postgresServer is a PostgreSQL database behind pgx's pool.
 type postgresServer struct {
-	conns *pgxpool.Pool
-	db    *sql.DB
+	conns    *pgxpool.Pool
+	db       *sql.DB
+	readOnly bool // the URL asks for a server that need not take writes
 }
 
 func parsePostgres(raw string) (*pgxpool.Config, error) {
@@ -53,14 +57,42 @@ func parsePostgres(raw string) (*pgxpool.Config, error) {
 		return nil, fmt.Errorf("is not a PostgreSQL URL: %w", cause)
 	}
 	server := cfg.ConnConfig
-	if server.ConnectTimeout == 0 || server.ConnectTimeout > connectTimeout {
-		server.ConnectTimeout = connectTimeout
+	addresses := hosts(server)
+	if slices.ContainsFunc(addresses, func(address string) bool { return strings.Contains(address, "@") }) {
+		// What follows the first @ would be shown as a host, and be a part of the password.
+		return nil, errors.New("is not a PostgreSQL URL: an @ in a password is written %40")
 	}
-	if server.ValidateConnect == nil && len(hosts(server)) > 1 {
+	most := min(connectTimeout, allHostsTimeout/time.Duration(len(addresses)))
+	if server.ConnectTimeout == 0 || server.ConnectTimeout > most {
+		server.ConnectTimeout = most
+	}
+	if !ownTarget.MatchString(raw) && len(addresses) > 1 {
 		// Of a primary and its standbys only one takes writes, and which one changes.
 		server.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	giveUpSilentServers(cfg)
 	return cfg, nil
+}
+
+// giveUpSilentServers keeps a server that does not answer any more, not even to refuse, from holding places in the
+// pool: pgx asks it to cancel what was under way, and waits for that for up to 15 seconds.
+func giveUpSilentServers(cfg *pgxpool.Config) {
+	server := cfg.ConnConfig
+	dial, limit := server.DialFunc, server.ConnectTimeout
+	server.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return conn, conn.SetDeadline(time.Now().Add(limit)) // for the greeting, or all that is said to cancel
+	}
+	server.AfterConnect = func(_ context.Context, conn *pgconn.PgConn) error { return conn.Conn().SetDeadline(time.Time{}) }
+	cfg.PingTimeout = time.Second
+	cfg.BeforeClose = func(conn *pgx.Conn) {
+		if conn.IsClosed() { // given up already: nothing is left to be said
+			_ = conn.PgConn().Conn().Close()
+		}
+	}
 }
 
 // hosts returns the addresses that a connection may go to, in their order.
@@ -77,8 +109,12 @@ func hosts(server *pgx.ConnConfig) (addresses []string) {
 	return addresses
 }
 
-// ownPoolSize is how a URL sets the size of its pool, as pgxpool reads it.
-var ownPoolSize = regexp.MustCompile(`[?&]pool_max_conns=`)
+// What a URL decides by itself, as pgx and pgxpool read it.
+var (
+	ownPoolSize = regexp.MustCompile(`[?&]pool_max_conns=`)
+	ownTarget   = regexp.MustCompile(`[?&]target_session_attrs=`)
+	anyTarget   = regexp.MustCompile(`[?&]target_session_attrs=(any|read-only|standby|prefer-standby)(&|$)`)
+)
 
 func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {
 	if options.PoolSize > 0 && !ownPoolSize.MatchString(url) {
@@ -92,8 +128,10 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 	if err != nil {
 		return nil, err
 	}
-	p := &postgresServer{conns: pool, db: stdlib.OpenDBFromPool(pool)}
-	if err := p.ping(ctx); err != nil {
+	p := &postgresServer{conns: pool, db: stdlib.OpenDBFromPool(pool), readOnly: anyTarget.MatchString(url)}
+	bounded, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if err := p.check(bounded); err != nil {
 		_ = p.close()
 		return nil, err
 	}
@@ -103,13 +141,21 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 // ping reports a server that is up but takes no writes, too: a primary that has become a standby keeps its
 // connections.
 func (p *postgresServer) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	bounded, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
+	err := p.check(bounded)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		p.conns.Reset() // it is silent: whoever comes next had better look for another
+	}
+	return err
+}
+
+func (p *postgresServer) check(ctx context.Context) error {
 	var readOnly string
 	if err := p.queryRow(ctx, "SHOW transaction_read_only", nil, []any{&readOnly}); err != nil {
 		return err
 	}
-	if readOnly == "on" {
+	if readOnly == "on" && !p.readOnly {
 		p.conns.Reset()
 		return errors.New("the server takes no writes")
 	}
@@ -175,7 +221,7 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 	switch err := tx.Commit(); {
 	case err == nil:
 		return nil
-	case lostToAnother(err):
+	case lostToAnother(err), errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, sql.ErrTxDone): // not kept
 		return classify(err)
 	default:
 		return fmt.Errorf("%w: commit: %w", ErrOutcomeUnknown, err)
@@ -248,6 +294,28 @@ func (p *postgresServer) setLastID(ctx context.Context, table Table, id int64) e
 	const query = "SELECT setval(pg_get_serial_sequence($1, $2), greatest($3::bigint, 1), $3::bigint > 0)"
 	_, err := p.db.ExecContext(ctx, query, table.Name, table.Columns[0], id)
 	return err
+}
+
+// lockCopy takes a lock that belongs to the schema and goes with its connection.
+func (p *postgresServer) lockCopy(ctx context.Context) (unlock func(), err error) {
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var locked bool
+	err = conn.QueryRowContext(ctx,
+		"SELECT pg_try_advisory_lock(hashtextextended('userorder copy to ' || current_schema(), 0))").Scan(&locked)
+	if err == nil && !locked {
+		err = errCopying
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return func() {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it, and so gives up the lock
+		_ = conn.Close()
+	}, nil
 }
 
 func (p *postgresServer) close() error {

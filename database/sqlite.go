@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -59,6 +60,11 @@ func checkPath(path string) error {
 }
 
 func openSQLite(ctx context.Context, path string, options Options) (_ engine, err error) {
+	if _, err := os.Readlink(path); err == nil {
+		if _, err := os.Stat(path); err != nil { // two processes would lock two names of one file
+			return nil, fmt.Errorf("it is a link to a file that is not there: %w", err)
+		}
+	}
 	f := &sqliteFile{path: realPath(path)}
 	defer func() {
 		if err != nil {
@@ -225,6 +231,9 @@ func (f *sqliteFile) setLastID(ctx context.Context, table Table, id int64) error
 		return err
 	})
 }
+
+// lockCopy has nothing to do: the file is this process's alone.
+func (f *sqliteFile) lockCopy(context.Context) (unlock func(), err error) { return func() {}, nil }
 
 // close closes the writer after the readers, for its connection moves the log into the file and removes it
 // if it is the last one, and gives up the lock after that.

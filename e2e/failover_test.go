@@ -95,3 +95,22 @@ func TestAStandbyThatIsFrozenDelaysAndLosesNothing(t *testing.T) {
 	outage := f.served(t, func() { f.standby.freeze(t, syscall.SIGCONT) })
 	f.finish(t, "a standby frozen for 4 s", outage)
 }
+
+// TestAPrimaryThatGoesSilentIsGivenUp: nobody refuses a connection or ends one, as when a machine loses its power.
+func TestAPrimaryThatGoesSilentIsGivenUp(t *testing.T) {
+	slow(t)
+	f := newFailover(t)
+	f.primary.freeze(t, syscall.SIGSTOP)
+	readyWithin(t, f.base, 5*time.Second, 503)
+	before, began := f.ledger.count(), time.Now()
+	require.Equal(t, "true", f.standby.query("SELECT pg_promote()::text"))
+	require.Eventually(t, func() bool { return f.ledger.count() > before }, 15*time.Second, 2*time.Millisecond,
+		"nothing is acknowledged any more")
+	outage := time.Since(began)
+
+	second := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby)) // while the first in the URL is silent
+	require.Equal(t, 200, send("GET", second.url(t)+"/readyz", "", "").status)
+	f.finish(t, "a silent primary and a promotion", outage)
+	f.primary.freeze(t, syscall.SIGCONT)
+	f.primary.stop(t, syscall.SIGQUIT)
+}

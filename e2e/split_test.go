@@ -102,6 +102,9 @@ func TestEachModuleWorksWhileTheOtherIsDown(t *testing.T) {
 	answer := send("GET", s.base+"/user/info", token, "")
 	require.Equal(t, 503, answer.status)
 	require.Equal(t, "服务暂不可用，请稍后重试", answer.Msg, "the answer is nginx's own page")
+	answer = send("POST", s.base+"/user/register", "", testUser)
+	require.Equal(t, "结果未知，请查询后再决定是否重试", answer.Msg, "whoever wanted a change is told that there was none")
+	require.Empty(t, answer.header.Get("Retry-After"))
 	for range 10 {
 		require.True(t, create(s.base, token, "with all users' instances down").ok())
 	}
