@@ -54,21 +54,14 @@ func migrateData(ctx context.Context, cfg Config, in invocation) (err error) {
 	if flags.Parse(in.operands) != nil || flags.NArg() > 0 || *source == "" || *target == "" {
 		return errUsage
 	}
-	for name, url := range map[string]string{"--from": *source, "--to": *target} {
-		if err := database.CheckURL(url); err != nil {
-			return fmt.Errorf("%w: %s %w", errSettings, name, err)
-		}
-	}
-	if path, ok := database.SQLitePath(*source); ok { // which Open would make
-		if _, err := os.Stat(path); err != nil {
-			return err
-		}
-	}
-	from, err := database.Open(ctx, *source, database.Options{CheckOnly: true})
+	from, err := openSource(ctx, *source)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := database.CheckURL(*target); err != nil {
+		return fmt.Errorf("%w: --to %w", errSettings, err)
+	}
 	to, err := database.Open(ctx, *target, database.Options{Unfinished: true})
 	if err != nil {
 		return err
@@ -99,6 +92,19 @@ func migrateData(ctx context.Context, cfg Config, in invocation) (err error) {
 	_, err = fmt.Fprintf(in.stdout, "All rows of %s are in %s, and equal. Set DATABASE_URL to it and start the service.\n",
 		database.Redact(*source), database.Redact(*target))
 	return err
+}
+
+// openSource opens a database to be copied, which is changed in nothing.
+func openSource(ctx context.Context, url string) (*database.DB, error) {
+	if err := database.CheckURL(url); err != nil {
+		return nil, fmt.Errorf("%w: --from %w", errSettings, err)
+	}
+	if path, ok := database.SQLitePath(url); ok { // which Open would make
+		if _, err := os.Stat(path); err != nil {
+			return nil, err
+		}
+	}
+	return database.Open(ctx, url, database.Options{CheckOnly: true})
 }
 
 // progressOf writes a line a second, and one for the end of each table.

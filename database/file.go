@@ -33,6 +33,28 @@ var (
 	errLogAlone = errors.New("it is empty or gone, but its -wal is there and may hold all that was acknowledged: restore the file, or move the -wal away")
 )
 
+// prepareFile locks, makes and inspects the file at path, which is target when links are followed. The lock
+// is the caller's to give up, even with an error.
+func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, marked bool, err error) {
+	if _, err := os.Readlink(path); err == nil {
+		if _, err := os.Stat(path); err != nil { // two processes would lock two names of one file
+			return nil, false, fmt.Errorf("it is a link to a file that is not there: %w", err)
+		}
+	}
+	// The lock comes first: closing a file, even one that was only looked at, gives up the locks that this very
+	// process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+	if lock, err = lockFile(target); err != nil {
+		return nil, false, err
+	}
+	if err := createFile(target); err != nil {
+		return lock, false, err
+	}
+	if marked, err = inspect(ctx, target); err != nil {
+		return lock, false, err
+	}
+	return lock, marked, closeToOthers(target)
+}
+
 // createFile makes the file, for the eyes of its owner alone. SQLite gives its -wal and -shm files the same
 // permissions. It refuses to make one beside a log, which SQLite would take for a left-over and remove.
 func createFile(path string) error {

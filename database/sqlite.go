@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -60,30 +59,14 @@ func checkPath(path string) error {
 }
 
 func openSQLite(ctx context.Context, path string, options Options) (_ engine, err error) {
-	if _, err := os.Readlink(path); err == nil {
-		if _, err := os.Stat(path); err != nil { // two processes would lock two names of one file
-			return nil, fmt.Errorf("it is a link to a file that is not there: %w", err)
-		}
-	}
 	f := &sqliteFile{path: realPath(path)}
 	defer func() {
 		if err != nil {
 			_ = f.close()
 		}
 	}()
-	// The lock comes first: closing a file, even one that was only looked at, gives up the locks that this very
-	// process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
-	if f.lock, err = lockFile(f.path); err != nil {
-		return nil, err
-	}
-	if err := createFile(f.path); err != nil {
-		return nil, err
-	}
-	marked, err := inspect(ctx, f.path)
-	if err != nil {
-		return nil, err
-	}
-	if err := closeToOthers(f.path); err != nil {
+	var marked bool
+	if f.lock, marked, err = prepareFile(ctx, path, f.path); err != nil {
 		return nil, err
 	}
 	// As durable as fsync and twice as fast on ext4: it leaves the file's timestamps to the journal. SQLite
