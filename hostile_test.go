@@ -20,7 +20,7 @@ import (
 
 // ofOurInside is what no client may ever see: the words of Go, of SQL, of drivers, and our paths.
 var ofOurInside = regexp.MustCompile(`(?i)goroutine|runtime|panic|\.go\b|json:|strconv|unmarshal|invalid character|sql|sqlite|` +
-	`pgx|constraint|SELECT|INSERT|jwt|base64|\berror:|/work|/tmp|0x[0-9a-f]{6}`)
+	`pgx|constraint|SELECT|INSERT|jwt|base64|\berror:|/tmp|/home|0x[0-9a-f]{6}`)
 
 // TestNothingThatAClientSendsGetsBehindTheEnvelope sends bytes as they are, since http.Client would refuse to
 // send most of this. What net/http refuses by itself, before any handler, is text of its own.

@@ -11,9 +11,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net"
-	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,11 +26,6 @@ const (
 	// maxTries is how often something is tried that may be tried again.
 	maxTries = 3
 
-	// connectTimeout bounds the wait for one host, and allHostsTimeout that for all of them together, which must
-	// leave time for the work itself.
-	connectTimeout  = 3 * time.Second
-	allHostsTimeout = 4 * time.Second
-
 	// pingTimeout is shorter than the patience of whoever asks for the readiness, openTimeout is not.
 	pingTimeout = 2 * time.Second
 	openTimeout = 10 * time.Second
@@ -45,76 +37,6 @@ type postgresServer struct {
 	db       *sql.DB
 	readOnly bool // the URL asks for a server that need not take writes
 }
-
-func parsePostgres(raw string) (*pgxpool.Config, error) {
-	cfg, err := pgxpool.ParseConfig(raw)
-	if err != nil {
-		// The text of a *url.Error, and pgx's own around it, may quote the URL with its password.
-		cause := errors.Unwrap(err)
-		if _, ok := errors.AsType[*url.Error](err); ok || cause == nil {
-			return nil, errors.New("is not a PostgreSQL URL: postgres://USER:PASSWORD@HOST:5432/DATABASE")
-		}
-		return nil, fmt.Errorf("is not a PostgreSQL URL: %w", cause)
-	}
-	server := cfg.ConnConfig
-	addresses := hosts(server)
-	if slices.ContainsFunc(addresses, func(address string) bool { return strings.Contains(address, "@") }) {
-		// What follows the first @ would be shown as a host, and be a part of the password.
-		return nil, errors.New("is not a PostgreSQL URL: an @ in a password is written %40")
-	}
-	most := min(connectTimeout, allHostsTimeout/time.Duration(len(addresses)))
-	if server.ConnectTimeout == 0 || server.ConnectTimeout > most {
-		server.ConnectTimeout = most
-	}
-	if !ownTarget.MatchString(raw) && len(addresses) > 1 {
-		// Of a primary and its standbys only one takes writes, and which one changes.
-		server.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	giveUpSilentServers(cfg)
-	return cfg, nil
-}
-
-// giveUpSilentServers keeps a server that does not answer any more, not even to refuse, from holding places in the
-// pool: pgx asks it to cancel what was under way, and waits for that for up to 15 seconds.
-func giveUpSilentServers(cfg *pgxpool.Config) {
-	server := cfg.ConnConfig
-	dial, limit := server.DialFunc, server.ConnectTimeout
-	server.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return conn, conn.SetDeadline(time.Now().Add(limit)) // for the greeting, or all that is said to cancel
-	}
-	server.AfterConnect = func(_ context.Context, conn *pgconn.PgConn) error { return conn.Conn().SetDeadline(time.Time{}) }
-	cfg.PingTimeout = time.Second
-	cfg.BeforeClose = func(conn *pgx.Conn) {
-		if conn.IsClosed() { // given up already: nothing is left to be said
-			_ = conn.PgConn().Conn().Close()
-		}
-	}
-}
-
-// hosts returns the addresses that a connection may go to, in their order.
-func hosts(server *pgx.ConnConfig) (addresses []string) {
-	add := func(host string, port uint16) {
-		if address := fmt.Sprintf("%s:%d", host, port); !slices.Contains(addresses, address) {
-			addresses = append(addresses, address)
-		}
-	}
-	add(server.Host, server.Port)
-	for _, fallback := range server.Fallbacks { // further hosts, and the same ones without TLS
-		add(fallback.Host, fallback.Port)
-	}
-	return addresses
-}
-
-// What a URL decides by itself, as pgx and pgxpool read it.
-var (
-	ownPoolSize = regexp.MustCompile(`[?&]pool_max_conns=`)
-	ownTarget   = regexp.MustCompile(`[?&]target_session_attrs=`)
-	anyTarget   = regexp.MustCompile(`[?&]target_session_attrs=(any|read-only|standby|prefer-standby)(&|$)`)
-)
 
 func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {
 	if options.PoolSize > 0 && !ownPoolSize.MatchString(url) {
@@ -322,17 +244,4 @@ func (p *postgresServer) close() error {
 	err := p.db.Close()
 	p.conns.Close()
 	return err
-}
-
-// Redact returns a database URL that is fit to be shown: who, where and which database, but no password.
-func Redact(raw string) string {
-	if _, ok := SQLitePath(raw); ok {
-		return raw
-	}
-	cfg, err := parsePostgres(raw)
-	if err != nil {
-		return "postgres://…"
-	}
-	server := cfg.ConnConfig
-	return fmt.Sprintf("postgres://%s@%s/%s", server.User, strings.Join(hosts(server), ","), server.Database)
 }

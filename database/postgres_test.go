@@ -217,7 +217,7 @@ func TestAPoolThatIsExhaustedGivesUpAndRecovers(t *testing.T) {
 		require.InDelta(t, 5, time.Since(start).Seconds(), 1.5)
 	}
 	close(hold)
-	<-ended // however: its five seconds are over at this very moment
+	_ = <-ended // however: its five seconds are over at this very moment
 	require.Zero(t, countNotes(t, db))
 }
 
