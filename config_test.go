@@ -83,6 +83,7 @@ func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
 	}{
 		{map[string]string{"PORT": "65536"}, `PORT is "65536" but must be a whole number from 0 to 65535.`},
 		{map[string]string{"PORT": "-1"}, `PORT is "-1" but must be a whole number from 0 to 65535.`},
+		{map[string]string{"MODULES": "users"}, `MODULES has "users" but knows only: user, order.`},
 		{map[string]string{"MODULES": "user,users"}, `MODULES has "users" but knows only: user, order.`},
 		{map[string]string{"TOKEN_TTL": "0"}, `TOKEN_TTL is "0" but must be a time of at least 1s, like 90s, 15m or 1h.`},
 		{map[string]string{"HASH_CONCURRENCY": "0"}, `HASH_CONCURRENCY is "0" but must be a whole number from 1 to 1024.`},
