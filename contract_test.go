@@ -24,8 +24,9 @@ func environment(settings map[string]string) func(string) string {
 	return func(name string) string { return settings[name] }
 }
 
-// service returns the whole service on the database at url.
-func service(t *testing.T, url string, settings ...string) http.Handler {
+// newService returns the whole service on the database at url.
+func newService(t *testing.T, url string, settings ...string) *api {
+	t.Helper()
 	env := map[string]string{"DATABASE_URL": url, "JWT_SECRET": strings.Repeat("s", 32)}
 	for i := 0; i < len(settings); i += 2 {
 		env[settings[i]] = settings[i+1]
@@ -35,7 +36,12 @@ func service(t *testing.T, url string, settings ...string) http.Handler {
 	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
-	return api.engine
+	return api
+}
+
+// service is newService for those who only send it requests.
+func service(t *testing.T, url string, settings ...string) http.Handler {
+	return newService(t, url, settings...).engine
 }
 
 // request makes a request from "POST /path", with a token and a JSON body where there are any.
@@ -126,13 +132,7 @@ func TestAnIDThatIsNone(t *testing.T) {
 
 func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(environment(map[string]string{
-		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
-	}))
-	require.NoError(t, err)
-	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	api := newService(t, databasetest.SQLite(t))
 	public := map[string]bool{
 		"POST /user/register": true, "POST /user/login": true,
 	}

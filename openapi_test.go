@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -135,19 +134,10 @@ func hasExample(content *openapi3.MediaType, msg string) bool {
 	return false
 }
 
-// whole is service with its parts at hand, without limits unless the settings say otherwise.
+// whole is newService on a fresh file, without limits unless the settings say otherwise.
 func whole(t *testing.T, settings ...string) *api {
 	t.Helper()
-	env := map[string]string{"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32), "RATE_LIMIT": "off"}
-	for i := 0; i < len(settings); i += 2 {
-		env[settings[i]] = settings[i+1]
-	}
-	cfg, err := loadConfig(environment(env))
-	require.NoError(t, err)
-	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, api.Close()) })
-	return api
+	return newService(t, databasetest.SQLite(t), append([]string{"RATE_LIMIT", "off"}, settings...)...)
 }
 
 func TestTheDocumentListsTheRoutesAndNoOther(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -93,13 +92,7 @@ func postmanRequests(t *testing.T) (requests []postmanItem) {
 // routes returns every route that answers in the envelope, like "GET /order/query/:orderid". The others are
 // documents, which are for browsers and generators.
 func routes(t *testing.T) (lines []string) {
-	cfg, err := loadConfig(environment(map[string]string{
-		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
-	}))
-	require.NoError(t, err)
-	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	api := newService(t, databasetest.SQLite(t))
 	for _, route := range api.engine.Routes() {
 		if !strings.HasPrefix(route.Path, "/openapi.") && !strings.HasPrefix(route.Path, "/docs") {
 			lines = append(lines, route.Method+" "+route.Path)
