@@ -59,7 +59,8 @@ func Copy(
 			return fmt.Errorf("compare %s: %w", table.Name, err)
 		}
 	}
-	return to.exec(ctx, "DROP TABLE "+unfinished)
+	_, err = to.Exec(ctx, "DROP TABLE "+unfinished)
+	return err
 }
 
 // prepareTarget marks the target as unfinished. It refuses one that has rows, unless it is marked for the same
@@ -121,22 +122,12 @@ func isMarked(ctx context.Context, to *DB, list string) (bool, error) {
 	return true, nil
 }
 
-func (db *DB) exec(ctx context.Context, statement string, args ...any) error {
-	return db.Write(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(statement, args...)
-		return err
-	})
-}
-
 func clearTable(ctx context.Context, db *DB, table Table) error {
 	statement := fmt.Sprintf("DELETE FROM %[1]s WHERE %[2]s IN (SELECT %[2]s FROM %[1]s ORDER BY %[2]s LIMIT %[3]d)",
 		table.Name, table.Columns[0], batch)
 	for rows := int64(1); rows > 0; {
-		err := db.Write(ctx, func(tx *Tx) (err error) {
-			rows, err = tx.Exec(statement)
-			return err
-		})
-		if err != nil {
+		var err error
+		if rows, err = db.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
@@ -154,7 +145,7 @@ func copyTable(ctx context.Context, from, to *DB, table Table, progress func(str
 		for _, row := range rows {
 			values = append(values, row...)
 		}
-		if err := to.exec(ctx, insertion(table, len(rows)), values...); err != nil {
+		if _, err := to.Exec(ctx, insertion(table, len(rows)), values...); err != nil {
 			return err
 		}
 		done += int64(len(rows))

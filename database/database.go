@@ -26,6 +26,7 @@ type DB struct {
 // engine is what SQLite and PostgreSQL do each in their own way.
 type engine interface {
 	queryRow(ctx context.Context, query string, args, dest []any) error
+	exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) // dest is nil if there are no rows
 	write(ctx context.Context, fn func(*Tx) error) error
 	ping(ctx context.Context) error
 	stats() Stats
@@ -39,12 +40,6 @@ type engine interface {
 
 	migrate(ctx context.Context, module string, files fs.FS, check bool) error
 	close() error
-}
-
-// runner runs one statement: *sql.DB, *sql.Tx and *statements do.
-type runner interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // Options is what Open needs besides a URL. The zero Options will do.
@@ -130,10 +125,22 @@ func SQLitePath(url string) (path string, ok bool) {
 //
 // Parameters are $1…$n, numbered in the order of their first use; the same text runs on both engines.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
-	return &Row{scan: func(dest []any) error {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		return db.engine.queryRow(ctx, query, args, dest)
+	return &Row{run: func(dest []any) error { return db.engine.queryRow(ctx, query, args, dest) }}
+}
+
+// Exec runs one statement that writes as a transaction of its own, and returns how many rows it changed. It blocks
+// and fails as Write does.
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	rows, err = db.engine.exec(ctx, query, args, nil)
+	return rows, classify(err)
+}
+
+// ExecRow is Exec for a statement that returns at most one row, by RETURNING. Scan runs it and waits until it is on
+// disk.
+func (db *DB) ExecRow(ctx context.Context, query string, args ...any) *Row {
+	return &Row{run: func(dest []any) error {
+		_, err := db.engine.exec(ctx, query, args, dest)
+		return err
 	}}
 }
 
@@ -148,8 +155,6 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 // to run more than once. Everybody waits for fn: it must do
 // nothing but run statements of its Tx, no hashing, no network, no other method of the DB.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	return db.engine.write(ctx, fn)
 }
 
@@ -195,31 +200,39 @@ func (db *DB) Close() error {
 // an interrupted INSERT, UPDATE or DELETE rolls back the whole transaction and with it the work of
 // everybody else in the group (https://www.sqlite.org/c3ref/interrupt.html).
 type Tx struct {
-	ctx    context.Context
 	runner runner
+}
+
+// runner runs one statement, and copies its first row into dest unless that is nil.
+type runner interface {
+	run(query string, args, dest []any) (rows int64, err error)
 }
 
 // Exec runs a statement and returns how many rows it changed.
 func (tx *Tx) Exec(query string, args ...any) (rows int64, err error) {
-	result, err := tx.runner.ExecContext(tx.ctx, query, args...)
-	if err != nil {
-		return 0, classify(err)
-	}
-	return result.RowsAffected()
+	return tx.run(query, args, nil)
 }
 
 // QueryRow prepares a statement that returns at most one row. Scan runs it.
 func (tx *Tx) QueryRow(query string, args ...any) *Row {
-	return &Row{scan: func(dest []any) error { return tx.runner.QueryRowContext(tx.ctx, query, args...).Scan(dest...) }}
+	return &Row{run: func(dest []any) error {
+		_, err := tx.run(query, args, dest)
+		return err
+	}}
 }
 
-// Row is the result of QueryRow.
+func (tx *Tx) run(query string, args, dest []any) (rows int64, err error) {
+	rows, err = tx.runner.run(query, args, dest)
+	return rows, classify(err)
+}
+
+// Row is the result of QueryRow or ExecRow.
 type Row struct {
-	scan func(dest []any) error
+	run func(dest []any) error
 }
 
 // Scan runs the query, copies the columns of the row into dest, and must be called exactly once. It returns
-// sql.ErrNoRows if there is no row.
+// sql.ErrNoRows if there is no row. What dest points to is an int64, an int, a string or a sql.Scanner.
 func (r *Row) Scan(dest ...any) error {
-	return classify(r.scan(dest))
+	return classify(r.run(dest))
 }

@@ -31,10 +31,10 @@ func TestAWriteThatDoesNotGetItsTurnGivesUp(t *testing.T) {
 func TestAQueryThatGetsNoConnectionGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, file := openFile(t)
-		for range file.reader.Stats().MaxOpenConnections {
-			conn, err := file.reader.Conn(t.Context())
+		for range file.readers.open {
+			conn, err := file.readers.take(t.Context())
 			require.NoError(t, err)
-			defer func() { require.NoError(t, conn.Close()) }()
+			defer func() { file.readers.idle <- conn }()
 		}
 		start := time.Now()
 		var n int
@@ -62,9 +62,9 @@ func TestAFileThatTakesTooLongToCheckIsOpenedAllTheSame(t *testing.T) {
 			WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM naturals LIMIT 10000) SELECT n FROM naturals`)
 		return err
 	}))
-	require.NoError(t, quickCheck(t.Context(), file.reader, 100*time.Microsecond))
-	require.NoError(t, quickCheck(t.Context(), file.reader, time.Minute))
+	require.NoError(t, quickCheck(t.Context(), file.copying, 100*time.Microsecond))
+	require.NoError(t, quickCheck(t.Context(), file.copying, time.Minute))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, quickCheck(gone, file.reader, time.Minute), context.Canceled)
+	require.ErrorIs(t, quickCheck(gone, file.copying, time.Minute), context.Canceled)
 }

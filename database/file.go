@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -106,7 +105,7 @@ func lockFile(path string) (*flock.Flock, error) {
 // not change the file. An unmarked one is new, or from before files were marked.
 func inspect(ctx context.Context, path string) (marked bool, err error) {
 	marked, err = inspectAs(ctx, path, "ro")
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
+	if code, ok := sqliteCode(err); ok && code == sqlite3.SQLITE_READONLY_ROLLBACK {
 		// A crash while the file was being put into WAL mode left a journal, which must be rolled back first.
 		return inspectAs(ctx, path, "rw")
 	}
@@ -167,9 +166,9 @@ func quickCheck(ctx context.Context, pool *sql.DB, limit time.Duration) error {
 
 // diagnose says what an error means that a file gave when it was first read.
 func diagnose(err error) error {
-	e, ok := errors.AsType[*sqlite.Error](err)
+	code, ok := sqliteCode(err)
 	switch {
-	case ok && e.Code()&0xff == sqlite3.SQLITE_NOTADB:
+	case ok && code&0xff == sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%w (%w)", errForeign, err)
 	case isCorruption(err):
 		return fmt.Errorf("%w (%w)", errDamaged, err)
@@ -179,12 +178,8 @@ func diagnose(err error) error {
 
 // isCorruption reports whether SQLite found the file damaged.
 func isCorruption(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return false
-	}
-	code := e.Code() & 0xff
-	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+	code, ok := sqliteCode(err)
+	return ok && (code&0xff == sqlite3.SQLITE_CORRUPT || code&0xff == sqlite3.SQLITE_NOTADB)
 }
 
 // headroom is what must fit on the disk before a file that could not be written counts as writable again. A
@@ -205,10 +200,18 @@ func checkRoom(path string) error {
 }
 
 // mark writes into a new file whose it is.
-func mark(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, fmt.Sprintf(
-		"BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, fileVersion))
-	return err
+func mark(conn *connection) error {
+	for _, statement := range []string{
+		"BEGIN IMMEDIATE",
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", fileVersion),
+		"COMMIT",
+	} {
+		if _, err := conn.run(statement, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SameFile reports whether two database URLs name one SQLite file, perhaps in other words.

@@ -94,11 +94,23 @@ func (p *postgresServer) stats() Stats {
 
 // queryRow tries again whatever the connection is to blame for: a query that is run twice does no harm.
 func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest []any) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	return p.tryAgain(ctx, isLost, func() error { return p.db.QueryRowContext(ctx, query, args...).Scan(dest...) })
+}
+
+func (p *postgresServer) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
+	err = p.write(ctx, func(tx *Tx) (err error) {
+		rows, err = tx.run(query, args, dest)
+		return err
+	})
+	return rows, err
 }
 
 // write runs fn in a transaction, and again if it is known that nothing of it was kept.
 func (p *postgresServer) write(ctx context.Context, fn func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	again := func(err error) bool {
 		return !errors.Is(err, ErrOutcomeUnknown) && (lostToAnother(err) || isLost(err))
 	}
@@ -134,7 +146,7 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 		return classify(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := fn(&Tx{ctx: ctx, runner: tx}); err != nil {
+	if err := fn(&Tx{runner: inTransaction{ctx, tx}}); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -148,6 +160,23 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 	default:
 		return fmt.Errorf("%w: commit: %w", ErrOutcomeUnknown, err)
 	}
+}
+
+// inTransaction runs statements in a transaction until ctx ends.
+type inTransaction struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+func (t inTransaction) run(query string, args, dest []any) (rows int64, err error) {
+	if dest != nil {
+		return 0, t.tx.QueryRowContext(t.ctx, query, args...).Scan(dest...)
+	}
+	result, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // lostToAnother reports a serialization failure or a deadlock: the server rolled the transaction back and

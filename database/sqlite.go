@@ -15,16 +15,16 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqliteFile is a SQLite database in WAL mode: one connection that writes, a few that only read.
 type sqliteFile struct {
 	path    string
 	lock    *flock.Flock
-	reader  *sql.DB
-	reads   *statements
-	writing *sql.DB
 	writer  *writer
+	readers *readers
+	copying *sql.DB // reads many rows; without a connection until somebody does
 
 	resuming sync.Mutex
 }
@@ -74,25 +74,21 @@ func openSQLite(ctx context.Context, path string, options Options) (_ engine, er
 	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
 		return nil, err
 	}
-	if f.writing, err = openPool(f.path, 1, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}}); err != nil {
-		return nil, err
-	}
-	conn, err := f.writing.Conn(ctx)
+	conn, err := openConnection(f.path, sqlite3.SQLITE_OPEN_READWRITE, writerPragmas)
 	if err != nil {
 		return nil, err
 	}
-	f.writer = newWriter(conn, options.Committed)
 	if !marked {
-		if err := mark(ctx, conn); err != nil {
-			return nil, err
+		if err := mark(conn); err != nil {
+			return nil, errors.Join(err, conn.close())
 		}
 	}
-	readers := min(max(2, runtime.GOMAXPROCS(0)), 4)
-	if f.reader, err = openPool(f.path, readers, url.Values{"_pragma": readerPragmas, "mode": {"ro"}}); err != nil {
+	f.writer = newWriter(conn, options.Committed)
+	if f.readers, err = openReaders(f.path, min(max(2, runtime.GOMAXPROCS(0)), 4)); err != nil {
 		return nil, err
 	}
-	f.reads = &statements{preparer: f.reader}
-	return f, f.ping(ctx)
+	f.copying, err = openPool(f.path, 1, url.Values{"_pragma": readerPragmas, "mode": {"ro"}})
+	return f, err
 }
 
 // openPool opens a pool whose connections stay open, so that what they have prepared and cached stays too.
@@ -118,15 +114,23 @@ func openPool(path string, size int, options url.Values) (*sql.DB, error) {
 // queryRow stops all writing once a query has met a damaged page: what is written on top of damage may be
 // acknowledged and never found again.
 func (f *sqliteFile) queryRow(ctx context.Context, query string, args, dest []any) error {
-	err := f.reads.QueryRowContext(ctx, query, args...).Scan(dest...)
+	err := f.readers.queryRow(ctx, query, args, dest)
 	if isCorruption(err) {
 		f.writer.fail(fmt.Errorf("%s is damaged: %w", f.path, err))
 	}
 	return err
 }
 
+func (f *sqliteFile) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
+	err = f.writer.write(ctx, true, func(tx *Tx) (err error) {
+		rows, err = tx.runner.run(query, args, dest)
+		return err
+	})
+	return rows, err
+}
+
 func (f *sqliteFile) write(ctx context.Context, fn func(*Tx) error) error {
-	return f.writer.write(ctx, fn)
+	return f.writer.write(ctx, false, fn)
 }
 
 // ping reports a file that cannot be written, too. After a failure it tries, since nobody may come any more
@@ -141,15 +145,10 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 		}
 	}
 	var tables int
-	return f.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
+	return f.readers.queryRow(ctx, "SELECT count(*) FROM sqlite_schema", nil, []any{&tables})
 }
 
-func (f *sqliteFile) stats() Stats {
-	s := f.reader.Stats()
-	return Stats{
-		InUse: s.InUse, Idle: s.Idle, Max: s.MaxOpenConnections, Waits: s.WaitCount, Waited: s.WaitDuration,
-	}
-}
+func (f *sqliteFile) stats() Stats { return f.readers.stats() }
 
 // resume finds out whether a file that could not be written can be written now. It moves the log into the
 // file first, which makes room: a log of many commits holds the same pages many times.
@@ -190,18 +189,19 @@ func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS, ch
 	return nil
 }
 
-func (f *sqliteFile) pool() *sql.DB { return f.reader }
+func (f *sqliteFile) pool() *sql.DB { return f.copying }
 
 func (f *sqliteFile) hasTable(ctx context.Context, name string) (there bool, err error) {
-	const query = "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = $1"
-	err = f.reader.QueryRowContext(ctx, query, name).Scan(&there)
-	return there, err
+	const query = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1"
+	var tables int
+	err = f.readers.queryRow(ctx, query, []any{name}, []any{&tables})
+	return tables > 0, err
 }
 
 // lastID is what AUTOINCREMENT counts on from (https://www.sqlite.org/autoinc.html).
 func (f *sqliteFile) lastID(ctx context.Context, table Table) (id int64, err error) {
 	const query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1"
-	err = f.reader.QueryRowContext(ctx, query, table.Name).Scan(&id)
+	err = f.readers.queryRow(ctx, query, []any{table.Name}, []any{&id})
 	return id, err
 }
 
@@ -218,20 +218,21 @@ func (f *sqliteFile) setLastID(ctx context.Context, table Table, id int64) error
 // lockCopy has nothing to do: the file is this process's alone.
 func (f *sqliteFile) lockCopy(context.Context) (unlock func(), err error) { return func() {}, nil }
 
-// close closes the writer after the readers, for its connection moves the log into the file and removes it
-// if it is the last one, and gives up the lock after that.
+// close closes the writer's connection last: it moves the log into the file and removes it if it is the last one. Then
+// it gives up the lock.
 func (f *sqliteFile) close() error {
 	if f.writer != nil {
-		f.writer.close()
-	}
-	if f.reads != nil {
-		f.reads.close()
+		f.writer.stop()
 	}
 	var errs []error
-	for _, pool := range []*sql.DB{f.reader, f.writing} {
-		if pool != nil {
-			errs = append(errs, pool.Close())
-		}
+	if f.copying != nil {
+		errs = append(errs, f.copying.Close())
+	}
+	if f.readers != nil {
+		errs = append(errs, f.readers.close())
+	}
+	if f.writer != nil {
+		errs = append(errs, f.writer.conn.close())
 	}
 	if f.lock != nil {
 		errs = append(errs, f.lock.Unlock())

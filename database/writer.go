@@ -2,14 +2,12 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -17,7 +15,10 @@ import (
 // themselves to what arrives during a commit; waiting for more on purpose only made everything slower.
 const maxGroup = 256
 
-var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+var (
+	errClosed     = fmt.Errorf("%w: closed", ErrUnavailable)
+	errRolledBack = errors.New("SQLite gave it up")
+)
 
 // writer is group commit: the one goroutine that writes to a SQLite file. A commit costs a flush of the
 // disk, and one flush can serve many: the calls that arrive while a commit is being flushed share the next
@@ -26,14 +27,13 @@ var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 // The queue is the channel itself. Nobody is in it but callers that are blocked in write, so a caller whose
 // context ends leaves it by returning.
 type writer struct {
-	conn       *sql.Conn
-	statements *statements
-	tx         *Tx // runs the statements
-	calls      chan *call
-	committed  func(writes int, took time.Duration) // may be nil
-	stop       chan struct{}
-	closed     chan struct{}
-	once       sync.Once
+	conn      *connection
+	tx        *Tx // runs statements on conn
+	calls     chan *call
+	committed func(writes int, took time.Duration) // may be nil
+	stopping  chan struct{}
+	stopped   chan struct{}
+	once      sync.Once
 
 	broken  atomic.Pointer[error] // why nothing may be written any more
 	stalled atomic.Bool           // the last group was not written
@@ -43,8 +43,9 @@ type writer struct {
 
 // call is one caller of write, as the writer sees it.
 type call struct {
-	fn   func(*Tx) error
-	done chan struct{} // closed when err is final
+	fn     func(*Tx) error
+	single bool          // fn runs one statement
+	done   chan struct{} // closed when err is final
 
 	mu       sync.Mutex // held while fn runs
 	left     bool       // the caller has gone: fn must not run
@@ -53,36 +54,41 @@ type call struct {
 	panicked any
 }
 
-// newWriter takes conn over and closes it in close. It tells committed, unless that is nil, of each group.
-func newWriter(conn *sql.Conn, committed func(writes int, took time.Duration)) *writer {
-	prepared := &statements{preparer: conn}
+// newWriter uses conn until stop has returned. It tells committed, unless that is nil, of each group.
+func newWriter(conn *connection, committed func(writes int, took time.Duration)) *writer {
 	w := &writer{
-		conn:       conn,
-		statements: prepared,
-		tx:         &Tx{ctx: context.Background(), runner: prepared},
-		calls:      make(chan *call),
-		committed:  committed,
-		stop:       make(chan struct{}),
-		closed:     make(chan struct{}),
+		conn:      conn,
+		tx:        &Tx{runner: conn},
+		calls:     make(chan *call),
+		committed: committed,
+		stopping:  make(chan struct{}),
+		stopped:   make(chan struct{}),
 	}
 	go w.loop()
 	return w
 }
 
-// write hands fn to the writer and waits for the end of its group.
-func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
-	c := &call{fn: fn, done: make(chan struct{})}
+// write hands fn, which may run a single statement or any number, to the writer and waits for the end of its group,
+// for 5 seconds at most.
+func (w *writer) write(ctx context.Context, single bool, fn func(*Tx) error) error {
+	c := &call{fn: fn, single: single, done: make(chan struct{})}
+	expired := time.NewTimer(timeout)
+	defer expired.Stop()
 	select {
 	case w.calls <- c:
 	case <-ctx.Done():
 		return classify(ctx.Err())
-	case <-w.stop:
+	case <-expired.C:
+		return classify(context.DeadlineExceeded)
+	case <-w.stopping:
 		return errClosed
 	}
 	select {
 	case <-c.done:
 	case <-ctx.Done():
 		return c.leave(ctx.Err())
+	case <-expired.C:
+		return c.leave(context.DeadlineExceeded)
 	}
 	if c.panicked != nil {
 		panic(c.panicked)
@@ -105,14 +111,14 @@ func (c *call) leave(cause error) error {
 }
 
 func (w *writer) loop() {
-	defer close(w.closed)
+	defer close(w.stopped)
 	for {
 		select {
 		case first := <-w.calls:
 			began := time.Now()
 			group, err := w.run(first)
 			w.commit(group, err, began)
-		case <-w.stop:
+		case <-w.stopping:
 			return
 		}
 	}
@@ -158,26 +164,36 @@ func (w *writer) runOne(c *call) error {
 	if c.left {
 		return nil
 	}
-	if err := w.exec("SAVEPOINT call"); err != nil {
-		return err
+	if !c.single { // a single statement that fails is undone by SQLite (https://www.sqlite.org/lang_conflict.html, ABORT)
+		if err := w.exec("SAVEPOINT call"); err != nil {
+			return err
+		}
 	}
 	c.ran = true
 	c.err = c.try(w.tx)
 	if isCorruption(c.err) {
 		w.fail(c.err)
 	}
-	var lost error
-	if c.err != nil {
-		lost = w.exec("ROLLBACK TO call")
-	}
-	if lost == nil {
-		lost = w.exec("RELEASE call")
-	}
-	if lost != nil {
+	if err := w.settle(c); err != nil {
 		// As text: to the others in the group the caller's error must not be what theirs is.
-		return fmt.Errorf("%w: the transaction was rolled back: %v (after: %v)", ErrUnavailable, lost, c.err) //nolint:errorlint // see above
+		return fmt.Errorf("%w: the transaction was rolled back: %v (after: %v)", ErrUnavailable, err, c.err) //nolint:errorlint // see above
 	}
 	return nil
+}
+
+// settle keeps what a caller's statements did, or undoes it if one failed.
+func (w *writer) settle(c *call) error {
+	switch {
+	case c.err != nil && !w.conn.inTransaction():
+		return errRolledBack
+	case c.single:
+		return nil
+	case c.err != nil:
+		if err := w.exec("ROLLBACK TO call"); err != nil {
+			return err
+		}
+	}
+	return w.exec("RELEASE call")
 }
 
 // try runs fn and keeps its panic for the caller's goroutine.
@@ -227,8 +243,8 @@ func (c *call) finish(err error) {
 // honestly any more; opening the file anew reads what is really there. A disk without room for the log, or for
 // the index of it (SHMSIZE), is no such doubt: the next commit writes over what came of this one.
 func (w *writer) check(commit error) {
-	if e, ok := errors.AsType[*sqlite.Error](commit); ok {
-		switch code := e.Code(); {
+	if code, ok := sqliteCode(commit); ok {
+		switch {
 		case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_IOERR_SHMSIZE:
 			return
 		}
@@ -251,14 +267,12 @@ func (w *writer) failure() error {
 }
 
 func (w *writer) exec(statement string) error {
-	_, err := w.tx.Exec(statement)
+	_, err := w.conn.run(statement, nil, nil)
 	return err
 }
 
-// close lets the running group end and refuses all that come after it.
-func (w *writer) close() {
-	w.once.Do(func() { close(w.stop) })
-	<-w.closed
-	w.statements.close()
-	_ = w.conn.Close()
+// stop lets the running group end and refuses all that come after it.
+func (w *writer) stop() {
+	w.once.Do(func() { close(w.stopping) })
+	<-w.stopped
 }

@@ -19,10 +19,8 @@ func (s *store) insert(ctx context.Context, o Order) (id int64, err error) {
 	const query = `
 		INSERT INTO orders (user_id, product, price, status, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`
-	err = s.db.Write(ctx, func(tx *database.Tx) error {
-		return tx.QueryRow(query,
-			o.UserID, string(o.Product), int64(o.Price), string(o.Status), o.CreatedAt.UnixMilli()).Scan(&id)
-	})
+	err = s.db.ExecRow(ctx, query,
+		o.UserID, string(o.Product), int64(o.Price), string(o.Status), o.CreatedAt.UnixMilli()).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("insert order: %w", err)
 	}
@@ -34,7 +32,8 @@ func (s *store) byID(ctx context.Context, id int64) (Order, error) {
 	const query = `SELECT id, user_id, product, price, status, created_at FROM orders WHERE id = $1`
 	var o Order
 	var createdAt int64
-	err := s.db.QueryRow(ctx, query, id).Scan(&o.ID, &o.UserID, &o.Product, &o.Price, &o.Status, &createdAt)
+	err := s.db.QueryRow(ctx, query, id).Scan(
+		&o.ID, &o.UserID, (*string)(&o.Product), (*int64)(&o.Price), (*string)(&o.Status), &createdAt)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Order{}, ErrNotFound
@@ -51,13 +50,9 @@ func (s *store) cancel(ctx context.Context, userID, id int64, at time.Time) (can
 	const query = `
 		UPDATE orders SET status = $1, cancelled_at = $2
 		WHERE id = $3 AND user_id = $4 AND status = $5`
-	err = s.db.Write(ctx, func(tx *database.Tx) error {
-		rows, err := tx.Exec(query, string(Cancelled), at.UnixMilli(), id, userID, string(Created))
-		cancelled = rows == 1
-		return err
-	})
+	rows, err := s.db.Exec(ctx, query, string(Cancelled), at.UnixMilli(), id, userID, string(Created))
 	if err != nil {
 		return false, fmt.Errorf("cancel order: %w", err)
 	}
-	return cancelled, nil
+	return rows == 1, nil
 }

@@ -21,9 +21,7 @@ func (s *store) insert(ctx context.Context, name Username, email Email, hash str
 	const query = `
 		INSERT INTO users (username, username_key, email, password_hash, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`
-	err = s.db.Write(ctx, func(tx *database.Tx) error {
-		return tx.QueryRow(query, name.typed, name.key, string(email), hash, at.UnixMilli()).Scan(&id)
-	})
+	err = s.db.ExecRow(ctx, query, name.typed, name.key, string(email), hash, at.UnixMilli()).Scan(&id)
 	switch {
 	case database.IsUniqueViolation(err):
 		return 0, ErrNameTaken
@@ -55,11 +53,7 @@ func (s *store) byID(ctx context.Context, id int64) (User, error) {
 // replaceHash changes a password hash unless somebody else has changed it since.
 func (s *store) replaceHash(ctx context.Context, id int64, old, hash string) error {
 	const query = `UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3`
-	err := s.db.Write(ctx, func(tx *database.Tx) error {
-		_, err := tx.Exec(query, hash, id, old)
-		return err
-	})
-	if err != nil {
+	if _, err := s.db.Exec(ctx, query, hash, id, old); err != nil {
 		return fmt.Errorf("update password hash: %w", err)
 	}
 	return nil
@@ -102,16 +96,12 @@ func (s *store) addFailure(ctx context.Context, name Username, t Throttle, at ti
 	if t.Failures == 1 {
 		first = t.Delay
 	}
-	err = s.db.Write(ctx, func(tx *database.Tx) error {
-		count = 0
-		err := tx.QueryRow(query, hashOf(name), at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
-			int64(t.Failures), t.Delay.Milliseconds(), t.MaxDelay.Milliseconds()).Scan(&count)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
+	err = s.db.ExecRow(ctx, query, hashOf(name), at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
+		int64(t.Failures), t.Delay.Milliseconds(), t.MaxDelay.Milliseconds()).Scan(&count)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, nil
+	case err != nil:
 		return 0, fmt.Errorf("count login failure: %w", err)
 	}
 	return count, nil
@@ -120,11 +110,7 @@ func (s *store) addFailure(ctx context.Context, name Username, t Throttle, at ti
 // forgetFailures forgets f unless there was another failure since.
 func (s *store) forgetFailures(ctx context.Context, name Username, f failures) error {
 	const query = `DELETE FROM login_failures WHERE name_hash = $1 AND failures = $2 AND failed_at = $3`
-	err := s.db.Write(ctx, func(tx *database.Tx) error {
-		_, err := tx.Exec(query, hashOf(name), f.count, f.failedAt.UnixMilli())
-		return err
-	})
-	if err != nil {
+	if _, err := s.db.Exec(ctx, query, hashOf(name), f.count, f.failedAt.UnixMilli()); err != nil {
 		return fmt.Errorf("delete login failures: %w", err)
 	}
 	return nil
@@ -136,11 +122,7 @@ func (s *store) dropFailures(ctx context.Context, name Username, before time.Tim
 	const query = `
 		DELETE FROM login_failures WHERE failed_at < $1 AND name_hash IN
 			(SELECT name_hash FROM login_failures WHERE name_hash > $2 ORDER BY name_hash LIMIT 20)`
-	err := s.db.Write(ctx, func(tx *database.Tx) error {
-		_, err := tx.Exec(query, before.UnixMilli(), hashOf(name))
-		return err
-	})
-	if err != nil {
+	if _, err := s.db.Exec(ctx, query, before.UnixMilli(), hashOf(name)); err != nil {
 		return fmt.Errorf("delete old login failures: %w", err)
 	}
 	return nil

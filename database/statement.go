@@ -1,0 +1,219 @@
+package database
+
+import (
+	"database/sql"
+	"fmt"
+	"strconv"
+	"unsafe"
+
+	"modernc.org/libc"
+	"modernc.org/libc/sys/types"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// statement is a prepared statement of a connection.
+type statement struct {
+	c     *connection
+	query string
+	stmt  uintptr // sqlite3_stmt *
+	order []int   // which $n each of SQLite's parameters is, which number them as they come
+	text  uintptr // holds the texts that are bound, until others are
+	room  int     // how many bytes of them it can hold
+}
+
+// prepare returns the statement of a text, which is prepared once. The texts are the stores' constants, so there
+// are few of them and none is ever dropped.
+func (c *connection) prepare(query string) (*statement, error) {
+	if s, ok := c.statements[query]; ok {
+		return s, nil
+	}
+	text, err := libc.CString(query)
+	if err != nil {
+		return nil, err
+	}
+	defer libc.Xfree(c.tls, text)
+	s := &statement{c: c, query: query}
+	out := c.tls.Alloc(int(unsafe.Sizeof(s.stmt)))
+	defer c.tls.Free(int(unsafe.Sizeof(s.stmt)))
+	if err := c.check(sqlite3.Xsqlite3_prepare_v2(c.tls, c.db, text, int32(len(query)), out, 0)); err != nil { //nolint:gosec // short
+		return nil, err
+	}
+	s.stmt = pointerAt(out)
+	for i := range sqlite3.Xsqlite3_bind_parameter_count(c.tls, s.stmt) {
+		name := libc.GoString(sqlite3.Xsqlite3_bind_parameter_name(c.tls, s.stmt, i+1))
+		number, err := strconv.Atoi(name[1:])
+		if err != nil {
+			s.finalize()
+			return nil, fmt.Errorf("parameter %s is not of the form $1", name)
+		}
+		s.order = append(s.order, number)
+	}
+	c.statements[query] = s
+	return s, nil
+}
+
+// check turns a result code into an error.
+func (c *connection) check(code int32) error {
+	if code == sqlite3.SQLITE_OK {
+		return nil
+	}
+	return sqliteErrorOf(c.tls, c.db, code)
+}
+
+// bind sets the parameters: $1 is the first of args.
+func (s *statement) bind(args []any) error {
+	if len(args) != len(s.order) {
+		return fmt.Errorf("%d arguments for %d parameters", len(args), len(s.order))
+	}
+	s.reserve(args)
+	free := s.text
+	for i, number := range s.order {
+		if number > len(args) {
+			return fmt.Errorf("there is no argument for $%d", number)
+		}
+		n, err := s.bindOne(int32(i+1), args[number-1], free) //nolint:gosec // SQLite allows 32766
+		if err != nil {
+			return err
+		}
+		free += uintptr(n)
+	}
+	return nil
+}
+
+// reserve makes room for the texts among args. SQLite reads them where they are put, and not in Go's memory,
+// because what stands on a goroutine's stack moves with it.
+func (s *statement) reserve(args []any) {
+	need := 1 // an address, even if all of them are empty
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			need += len(arg)
+		case []byte:
+			need += len(arg)
+		}
+	}
+	if need > s.room {
+		libc.Xfree(s.c.tls, s.text)
+		s.room = 2 * need
+		s.text = libc.Xmalloc(s.c.tls, types.Size_t(s.room)) //nolint:gosec // positive
+	}
+}
+
+// bindOne sets a parameter and returns how many bytes it took of what is free.
+func (s *statement) bindOne(i int32, arg any, free uintptr) (n int, err error) {
+	const static = 0 // SQLITE_STATIC: the bytes stay where they are
+	tls, stmt := s.c.tls, s.stmt
+	switch arg := arg.(type) {
+	case int64:
+		return 0, s.c.check(sqlite3.Xsqlite3_bind_int64(tls, stmt, i, arg))
+	case int:
+		return 0, s.c.check(sqlite3.Xsqlite3_bind_int64(tls, stmt, i, int64(arg)))
+	case string:
+		n = copy(memory(free, len(arg)), arg)
+		return n, s.c.check(sqlite3.Xsqlite3_bind_text(tls, stmt, i, free, int32(n), static)) //nolint:gosec // bodies are short
+	case []byte:
+		n = copy(memory(free, len(arg)), arg)
+		return n, s.c.check(sqlite3.Xsqlite3_bind_blob(tls, stmt, i, free, int32(n), static)) //nolint:gosec // bodies are short
+	case nil:
+		return 0, s.c.check(sqlite3.Xsqlite3_bind_null(tls, stmt, i))
+	}
+	return 0, fmt.Errorf("SQLite has no value for a %T", arg)
+}
+
+// step runs the statement up to its next row and reports whether there is one.
+func (s *statement) step() (row bool, err error) {
+	switch code := sqlite3.Xsqlite3_step(s.c.tls, s.stmt); code {
+	case sqlite3.SQLITE_ROW:
+		return true, nil
+	case sqlite3.SQLITE_DONE:
+		return false, nil
+	default:
+		return false, sqliteErrorOf(s.c.tls, s.c.db, code)
+	}
+}
+
+// finish runs the statement to its end.
+func (s *statement) finish() (err error) {
+	for more := true; more && err == nil; {
+		more, err = s.step()
+	}
+	return err
+}
+
+// row runs the statement up to its first row and copies it into dest.
+func (s *statement) row(dest []any) error {
+	more, err := s.step()
+	switch {
+	case err != nil:
+		return err
+	case !more:
+		return sql.ErrNoRows
+	}
+	if columns := sqlite3.Xsqlite3_column_count(s.c.tls, s.stmt); int(columns) != len(dest) {
+		return fmt.Errorf("%d columns for %d destinations", columns, len(dest))
+	}
+	for i, to := range dest {
+		if err := s.column(int32(i), to); err != nil { //nolint:gosec // SQLite allows 2000
+			return fmt.Errorf("column %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// column copies a column of the row. It converts nothing, for the tables are STRICT.
+func (s *statement) column(i int32, to any) error {
+	kind := sqlite3.Xsqlite3_column_type(s.c.tls, s.stmt, i)
+	switch to := to.(type) {
+	case *int64:
+		if kind == sqlite3.SQLITE_INTEGER {
+			*to = sqlite3.Xsqlite3_column_int64(s.c.tls, s.stmt, i)
+			return nil
+		}
+	case *int:
+		if kind == sqlite3.SQLITE_INTEGER {
+			*to = int(sqlite3.Xsqlite3_column_int64(s.c.tls, s.stmt, i))
+			return nil
+		}
+	case *string:
+		if kind == sqlite3.SQLITE_TEXT {
+			*to = s.textAt(i)
+			return nil
+		}
+	case sql.Scanner:
+		return to.Scan(s.value(kind, i))
+	}
+	return fmt.Errorf("a %T cannot hold SQLite's type %d", to, kind)
+}
+
+// value returns a column as database/sql's Scanner takes it.
+func (s *statement) value(kind, i int32) any {
+	switch kind {
+	case sqlite3.SQLITE_INTEGER:
+		return sqlite3.Xsqlite3_column_int64(s.c.tls, s.stmt, i)
+	case sqlite3.SQLITE_TEXT:
+		return s.textAt(i)
+	}
+	return nil
+}
+
+func (s *statement) textAt(i int32) string {
+	address := sqlite3.Xsqlite3_column_text(s.c.tls, s.stmt, i)
+	return string(memory(address, int(sqlite3.Xsqlite3_column_bytes(s.c.tls, s.stmt, i))))
+}
+
+// reset makes the statement ready for its next run, and ends its hold on the file. What it returns is the error of
+// the step before it, again.
+func (s *statement) reset() { sqlite3.Xsqlite3_reset(s.c.tls, s.stmt) }
+
+func (s *statement) finalize() {
+	sqlite3.Xsqlite3_finalize(s.c.tls, s.stmt)
+	libc.Xfree(s.c.tls, s.text)
+}
+
+// memory is the bytes at an address outside of Go's heap.
+func memory(address uintptr, length int) []byte {
+	if length == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), length) //nolint:gosec // see above
+}
