@@ -5,6 +5,7 @@ package auth
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,16 +38,18 @@ type Config struct {
 
 // Tokens issues and verifies tokens. It is safe for concurrent use.
 type Tokens struct {
-	secret []byte
-	keys   jwt.VerificationKeySet
-	parser *jwt.Parser
-	ttl    time.Duration
-	now    func() time.Time
+	secret    []byte
+	keys      jwt.VerificationKeySet
+	parser    *jwt.Parser    // checks all but the times
+	validator *jwt.Validator // checks the times
+	cache     *cache
+	ttl       time.Duration
+	now       func() time.Time
 }
 
 // NewTokens returns an error if a secret is weak or the TTL too short.
 func NewTokens(cfg Config) (*Tokens, error) {
-	t := &Tokens{secret: cfg.Secret, ttl: cfg.TTL.Truncate(time.Second), now: cfg.Now}
+	t := &Tokens{secret: cfg.Secret, cache: newCache(), ttl: cfg.TTL.Truncate(time.Second), now: cfg.Now}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -65,10 +68,10 @@ func NewTokens(cfg Config) (*Tokens, error) {
 	}
 	t.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithExpirationRequired(),
 		jwt.WithStrictDecoding(),
-		jwt.WithTimeFunc(t.now),
+		jwt.WithoutClaimsValidation(),
 	)
+	t.validator = jwt.NewValidator(jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
 	return t, nil
 }
 
@@ -94,32 +97,63 @@ func (t *Tokens) Issue(userID int64) (token string, err error) {
 // unknown crit (RFC 7515, section 4.1.11), another typ, claims given twice or in another case, an iat in
 // the future, a life that we would not have given it, line breaks.
 func (t *Tokens) Verify(token string) (userID int64, err error) {
+	key := sha256.Sum256([]byte(token))
+	v, known := t.cache.get(key)
+	if !known {
+		if v, err = t.parse(token); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.checkTimes(v.times); err != nil {
+		if known {
+			t.cache.drop(key)
+		}
+		return 0, err
+	}
+	if !known {
+		t.cache.put(key, v)
+	}
+	return v.userID, nil
+}
+
+// parse checks all of a token that does not depend on the time.
+func (t *Tokens) parse(token string) (v verified, err error) {
 	if strings.ContainsAny(token, "\r\n") { // Go's base64 skips them, even where it is strict
-		return 0, errors.New("token holds a line break")
+		return v, errors.New("token holds a line break")
 	}
 	var c claims
 	parsed, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.keys, nil })
 	if err != nil {
-		return 0, fmt.Errorf("parse token: %w", err)
+		return v, fmt.Errorf("parse token: %w", err)
 	}
 	if _, ok := parsed.Header["crit"]; ok {
-		return 0, errors.New("token has a crit header, and we know no extension")
+		return v, errors.New("token has a crit header, and we know no extension")
 	}
 	if typ, ok := parsed.Header["typ"]; ok && typ != "JWT" {
-		return 0, errors.New("token is not of type JWT")
-	}
-	now := t.now()
-	if c.IssuedAt != nil && c.IssuedAt.After(now.Add(leeway)) {
-		return 0, errors.New("token is from the future")
-	}
-	if c.ExpiresAt.After(now.Add(max(maxLife, t.ttl) + leeway)) {
-		return 0, errors.New("token lives longer than any that we issue")
+		return v, errors.New("token is not of type JWT")
 	}
 	userID, ok := httpapi.ParseID(c.Subject)
 	if !ok {
-		return 0, errors.New("token has no user id as its sub")
+		return v, errors.New("token has no user id as its sub")
 	}
-	return userID, nil
+	return verified{userID: userID, times: jwt.RegisteredClaims{
+		ExpiresAt: c.ExpiresAt, NotBefore: c.NotBefore, IssuedAt: c.IssuedAt,
+	}}, nil
+}
+
+// checkTimes checks all of a token that depends on the time.
+func (t *Tokens) checkTimes(times jwt.RegisteredClaims) error {
+	if err := t.validator.Validate(times); err != nil {
+		return fmt.Errorf("validate token: %w", err)
+	}
+	now := t.now()
+	if times.IssuedAt != nil && times.IssuedAt.After(now.Add(leeway)) {
+		return errors.New("token is from the future")
+	}
+	if times.ExpiresAt.After(now.Add(max(maxLife, t.ttl) + leeway)) {
+		return errors.New("token lives longer than any that we issue")
+	}
+	return nil
 }
 
 // claims are the registered claims, read strictly.

@@ -47,12 +47,8 @@ func (r *readers) queryRow(ctx context.Context, query string, args, dest []any) 
 }
 
 func (r *readers) take(ctx context.Context) (*connection, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-r.closing:
-		return nil, errClosed
-	default:
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	select {
 	case c := <-r.idle:

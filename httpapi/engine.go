@@ -32,7 +32,7 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
-	engine.Use(logged(cfg), recovering, secured)
+	engine.Use(logged(cfg), recovering, secured())
 	// Before the limits: a probe must not be refused because somebody else behind its address is busy.
 	health := []string{http.MethodGet, http.MethodHead}
 	engine.Match(health, "/healthz", Handle(alive))

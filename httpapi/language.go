@@ -15,23 +15,23 @@ func (t Text) Error() string { return t.EN }
 
 // speech is one of the languages.
 type speech struct {
-	tag string
-	of  func(Text) string
+	header []string // Content-Language
+	of     func(Text) string
 }
 
 // The first one answers clients that ask for none, or for none that we speak.
 var (
 	matcher  = language.NewMatcher([]language.Tag{language.Chinese, language.English})
 	speeches = []speech{
-		{tag: "zh", of: func(t Text) string { return t.ZH }},
-		{tag: "en", of: func(t Text) string { return t.EN }},
+		{header: []string{"zh"}, of: func(t Text) string { return t.ZH }},
+		{header: []string{"en"}, of: func(t Text) string { return t.EN }},
 	}
 )
 
 // languageOf picks a language by Accept-Language (RFC 9110, section 12.5.4), which may stand on several
 // lines.
 func languageOf(r *http.Request) speech {
-	accepted := strings.Join(r.Header.Values("Accept-Language"), ",")
+	accepted := strings.Join(r.Header["Accept-Language"], ",")
 	if accepted == "" {
 		return speeches[0]
 	}

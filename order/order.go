@@ -4,6 +4,7 @@ package order
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -14,12 +15,29 @@ import (
 
 // Order is what a user ordered.
 type Order struct {
-	ID        int64   `json:"id,string"`
-	UserID    int64   `json:"userid,string"`
-	Product   Product `json:"product"`
-	Price     Price   `json:"price"`
-	Status    Status  `json:"status"`
-	CreatedAt Time    `json:"created_at"`
+	ID        int64
+	UserID    int64
+	Product   Product
+	Price     Price
+	Status    Status
+	CreatedAt Time
+}
+
+// AppendJSON writes an order as clients see it.
+func (o Order) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = strconv.AppendInt(dst, o.ID, 10)
+	dst = append(dst, `","userid":"`...)
+	dst = strconv.AppendInt(dst, o.UserID, 10)
+	dst = append(dst, `","product":`...)
+	dst = httpapi.AppendString(dst, string(o.Product))
+	dst = append(dst, `,"price":`...)
+	dst = o.Price.appendJSON(dst)
+	dst = append(dst, `,"status":"`...)
+	dst = append(dst, o.Status...)
+	dst = append(dst, `","created_at":"`...)
+	dst = o.CreatedAt.append(dst)
+	return append(dst, `"}`...)
 }
 
 // Status is where an order is in its life.
@@ -72,7 +90,7 @@ func timeOf(milliseconds int64) Time {
 	return Time{time.UnixMilli(milliseconds).UTC()}
 }
 
-// MarshalJSON always writes three decimals; time.Time's own drops zeros.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return []byte(t.UTC().Format(`"2006-01-02T15:04:05.000Z"`)), nil
+// append always writes three decimals; time.Time's own drops zeros.
+func (t Time) append(dst []byte) []byte {
+	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 }

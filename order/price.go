@@ -75,12 +75,12 @@ func clamp(text string) int {
 	return beyond
 }
 
-// MarshalJSON writes a JSON number with one decimal, or two where the second is not zero.
-func (p Price) MarshalJSON() ([]byte, error) {
-	text := strconv.AppendInt(nil, int64(p/100), 10)
-	text = append(text, '.', byte('0'+p/10%10))
+// appendJSON writes a JSON number with one decimal, or two where the second is not zero.
+func (p Price) appendJSON(dst []byte) []byte {
+	dst = strconv.AppendInt(dst, int64(p/100), 10)
+	dst = append(dst, '.', byte('0'+p/10%10))
 	if cent := p % 10; cent != 0 {
-		text = append(text, byte('0'+cent))
+		dst = append(dst, byte('0'+cent))
 	}
-	return text, nil
+	return dst
 }
