@@ -31,10 +31,10 @@ func TestAWriteThatDoesNotGetItsTurnGivesUp(t *testing.T) {
 func TestAQueryThatGetsNoConnectionGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, file := openFile(t)
-		for range file.readers.open {
+		for range file.readers.size {
 			conn, err := file.readers.take(t.Context())
 			require.NoError(t, err)
-			defer func() { file.readers.idle <- conn }()
+			defer file.readers.give(conn)
 		}
 		start := time.Now()
 		var n int

@@ -10,27 +10,34 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// readers is the connections that read a SQLite file.
+// readers is the connections that read a SQLite file. Who gives one back does not hand it to the caller that has
+// waited longest: until that one's turn on a processor came the connection would lie idle, and from then on everybody
+// would wait (a lock convoy). It goes to whoever asks next, and one that waits is told to ask.
 type readers struct {
-	open    int
-	idle    chan *connection
+	size    int
+	freed   chan struct{} // at most a token for each connection
 	closing chan struct{}
 	once    sync.Once
 
-	waits  atomic.Int64
-	waited atomic.Int64 // nanoseconds
+	mu     sync.Mutex
+	idle   []*connection
+	closed bool
+
+	waiting atomic.Int64 // how many wait now
+	waits   atomic.Int64
+	waited  atomic.Int64 // nanoseconds
 }
 
 // openReaders opens size connections to the file at path.
 func openReaders(path string, size int) (*readers, error) {
-	r := &readers{idle: make(chan *connection, size), closing: make(chan struct{})}
+	r := &readers{freed: make(chan struct{}, size), closing: make(chan struct{})}
 	for range size {
 		c, err := openConnection(path, sqlite3.SQLITE_OPEN_READONLY, readerPragmas)
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
-		r.open++
-		r.idle <- c
+		r.size++
+		r.idle = append(r.idle, c)
 	}
 	return r, nil
 }
@@ -42,7 +49,7 @@ func (r *readers) queryRow(ctx context.Context, query string, args, dest []any) 
 	if err != nil {
 		return err
 	}
-	defer func() { r.idle <- c }()
+	defer r.give(c)
 	return c.queryRow(timeout, query, args, dest)
 }
 
@@ -50,30 +57,61 @@ func (r *readers) take(ctx context.Context) (*connection, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	select {
-	case c := <-r.idle:
+	if c := r.pop(); c != nil {
 		return c, nil
-	default:
 	}
 	began := time.Now()
 	r.waits.Add(1)
 	defer func() { r.waited.Add(int64(time.Since(began))) }()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	select {
-	case c := <-r.idle:
-		return c, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-r.closing:
-		return nil, errClosed
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
+	for {
+		if c := r.pop(); c != nil {
+			return c, nil
+		}
+		select {
+		case <-r.freed:
+		case <-r.closing:
+			return nil, errClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// pop returns an idle connection or nil, the last one that was used first: what it read is likely to be in the
+// processor's cache.
+func (r *readers) pop() *connection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.idle) - 1
+	if last < 0 || r.closed {
+		return nil
+	}
+	c := r.idle[last]
+	r.idle = r.idle[:last]
+	return c
+}
+
+func (r *readers) give(c *connection) {
+	r.mu.Lock()
+	r.idle = append(r.idle, c)
+	r.mu.Unlock()
+	if r.waiting.Load() > 0 {
+		select {
+		case r.freed <- struct{}{}:
+		default: // as many are told already as there are connections
+		}
 	}
 }
 
 func (r *readers) stats() Stats {
-	idle := len(r.idle)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return Stats{
-		InUse: cap(r.idle) - idle, Idle: idle, Max: cap(r.idle),
+		InUse: r.size - len(r.idle), Idle: len(r.idle), Max: r.size,
 		Waits: r.waits.Load(), Waited: time.Duration(r.waited.Load()),
 	}
 }
@@ -82,9 +120,18 @@ func (r *readers) stats() Stats {
 func (r *readers) close() (err error) {
 	r.once.Do(func() {
 		close(r.closing)
-		for range r.open {
-			c := <-r.idle
-			err = errors.Join(err, c.close())
+		r.waiting.Add(1)
+		for left := r.size; left > 0; {
+			r.mu.Lock()
+			idle := r.idle
+			r.idle, r.closed = nil, true
+			r.mu.Unlock()
+			for _, c := range idle {
+				err = errors.Join(err, c.close())
+			}
+			if left -= len(idle); left > 0 {
+				<-r.freed
+			}
 		}
 	})
 	return err
