@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"userorder/bench/contender"
+	"userorder/bench/limits"
+	"userorder/bench/report"
+	"userorder/bench/work"
+)
+
+// ask runs a limit that counts as a process of its own.
+func (w *world) ask(ctx context.Context, args ...string) (report.Sample, error) {
+	command := exec.CommandContext(ctx, w.stage.Self, args...) //nolint:gosec // this program
+	out, err := command.Output()
+	if err != nil {
+		return report.Sample{}, fmt.Errorf("%s: %w", args[0], err)
+	}
+	var count limits.Count
+	if err := json.Unmarshal(out, &count); err != nil {
+		return report.Sample{}, fmt.Errorf("%s: %w", args[0], err)
+	}
+	spent := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+	return report.Sample{Rate: count.Rate(), Requests: count.Done, CPU: spent / time.Duration(count.Done)}, nil
+}
+
+// disk flushes a file in the folder in which the SQLite files lie.
+func (w *world) disk(name string) measurement {
+	return measurement{
+		Key: report.Key{Contender: onDisk, Work: name, Clients: 1}, during: w.options.during,
+		count: func(ctx context.Context, during time.Duration) (report.Sample, error) {
+			return w.ask(ctx, "disk", "-file", filepath.Join(w.stage.Dir, "flushed"), "-for", during.String(),
+				"-append="+strconv.FormatBool(name == extend))
+		},
+	}
+}
+
+func (w *world) hashes() measurement {
+	return measurement{
+		Key: report.Key{Contender: onHash, Work: hash, Clients: hashConcurrency()},
+		count: func(ctx context.Context, during time.Duration) (report.Sample, error) {
+			return w.ask(ctx, "hash", "-workers", strconv.Itoa(hashConcurrency()), "-for", during.String())
+		},
+	}
+}
+
+var wrkRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+
+// wrk asks for one order with another client, if it is installed: how much the one that is built in flatters those that are
+// slow can be seen from the difference. It looks at the status of answers alone.
+func (w *world) wrk() (all []measurement) {
+	path, err := exec.LookPath("wrk")
+	if err != nil || w.options.quick { // it does not measure for less than a second
+		return nil
+	}
+	for _, c := range []struct {
+		name   string
+		server *contender.Server
+	}{{onBare, w.bare}, {onSQLite, w.sqlite.queried[small.id]}} {
+		all = append(all, measurement{
+			Key: report.Key{Contender: c.name, Work: byWrk, Clients: clients}, during: w.options.during,
+			count: func(ctx context.Context, during time.Duration) (report.Sample, error) {
+				seconds := strconv.Itoa(int(max(1, during.Seconds())))
+				const order = 1
+				out, err := exec.CommandContext(ctx, path, "-t2", "-c"+strconv.Itoa(clients), "-d"+seconds, //nolint:gosec // ours
+					"-H", "Authorization: Bearer "+w.tokens.Of(work.Owner(order)),
+					"http://"+c.server.Address+"/order/query/"+strconv.Itoa(order)).Output()
+				if err != nil {
+					return report.Sample{}, fmt.Errorf("wrk: %w", err)
+				}
+				return parseWrk(out)
+			},
+		})
+	}
+	return all
+}
+
+func parseWrk(out []byte) (report.Sample, error) {
+	found := wrkRate.FindSubmatch(out)
+	if found == nil || regexp.MustCompile(`Non-2xx|Socket errors`).Match(out) {
+		return report.Sample{}, fmt.Errorf("wrk: %s", out)
+	}
+	rate, err := strconv.ParseFloat(string(found[1]), 64)
+	return report.Sample{Rate: rate}, err
+}
+
+// measureStarts starts the service without a file and with one of few orders.
+func (w *world) measureStarts(ctx context.Context, results *report.Results) error {
+	fresh, old := filepath.Join(w.stage.Dir, "fresh"), filepath.Join(w.stage.Dir, "old.db")
+	if err := os.Mkdir(fresh, 0o700); err != nil { //nolint:gosec // the folder is chosen by who measures
+		return err
+	}
+	first, err := w.stage.TimeStart(ctx, "sqlite:"+filepath.Join(fresh, "app.db"))
+	if err := errors.Join(err, os.RemoveAll(fresh)); err != nil { //nolint:gosec // it was made above
+		return err
+	}
+	text, err := os.ReadFile(w.template)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(old, text, 0o600); err != nil {
+		return err
+	}
+	again, err := w.stage.TimeStart(ctx, "sqlite:"+old)
+	if err != nil {
+		return err
+	}
+	results.AddStart(first, again)
+	return nil
+}
