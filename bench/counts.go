@@ -15,6 +15,7 @@ import (
 	"userorder/bench/contender"
 	"userorder/bench/limits"
 	"userorder/bench/report"
+	"userorder/bench/seed"
 	"userorder/bench/work"
 )
 
@@ -103,11 +104,7 @@ func (w *world) measureStarts(ctx context.Context, results *report.Results) erro
 	if err := errors.Join(err, os.RemoveAll(fresh)); err != nil { //nolint:gosec // it was made above
 		return err
 	}
-	text, err := os.ReadFile(w.template)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(old, text, 0o600); err != nil {
+	if err := seed.Copy(w.template, old); err != nil {
 		return err
 	}
 	again, err := w.stage.TimeStart(ctx, "sqlite:"+old)

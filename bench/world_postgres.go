@@ -52,7 +52,7 @@ func (w *world) startPostgres(ctx context.Context) error {
 }
 
 func (w *world) seedPostgres(ctx context.Context, server *contender.Postgres) error {
-	if err := seed.PostgresDatabaseEmpty(ctx, server.URL("postgres"), templateDatabase); err != nil {
+	if err := seed.PostgresEmpty(ctx, server.URL("postgres"), templateDatabase); err != nil {
 		return err
 	}
 	service, err := w.onPostgres(ctx, server, templateDatabase) // makes the tables
@@ -67,11 +67,11 @@ func (w *world) seedPostgres(ctx context.Context, server *contender.Postgres) er
 	}
 	for _, s := range w.options.sizes {
 		w.progress.step("PostgreSQL: %s orders", s.name)
-		if err := seed.PostgresDatabase(ctx, server.URL, templateDatabase, "orders_"+s.id, s.orders); err != nil {
+		if err := seed.PostgresOrders(ctx, server.URL, templateDatabase, "orders_"+s.id, s.orders); err != nil {
 			return err
 		}
 	}
-	return seed.PostgresDatabase(ctx, server.URL, templateDatabase, "written", small.orders)
+	return seed.PostgresOrders(ctx, server.URL, templateDatabase, "written", small.orders)
 }
 
 func (w *world) onPostgres(ctx context.Context, server *contender.Postgres, database string) (*contender.Server, error) {

@@ -112,9 +112,6 @@ func values(samples []Sample, of Measure) []float64 {
 
 // SpreadOf returns the median and the ends of values, of which there is at least one. The median of an even number of
 // them is the mean of the two in the middle.
-
-// SpreadOf returns the median and the ends of values, of which there is at least one. The median of an even number of
-// them is the mean of the two in the middle.
 func SpreadOf(values []float64) Spread {
 	sorted := slices.Sorted(slices.Values(values))
 	half := len(sorted) / 2

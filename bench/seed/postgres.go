@@ -21,8 +21,8 @@ var postgresOrders = []string{
 	"VACUUM (ANALYZE) orders", // or autovacuum would do it during a measurement
 }
 
-// PostgresDatabase makes a database of the template's tables in the server at url, and adds orders to it.
-func PostgresDatabase(ctx context.Context, server func(database string) string, template, name string, orders int) error {
+// PostgresOrders makes a database with the tables of a template, and adds orders to it. server says where a database is.
+func PostgresOrders(ctx context.Context, server func(database string) string, template, name string, orders int) error {
 	if err := execAll(ctx, server("postgres"), fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
 		return err
 	}
@@ -60,8 +60,8 @@ func execAll(ctx context.Context, url string, statements ...string) error {
 	return nil
 }
 
-// PostgresDatabaseEmpty makes a database without tables.
-func PostgresDatabaseEmpty(ctx context.Context, url, name string) error {
+// PostgresEmpty makes a database without tables.
+func PostgresEmpty(ctx context.Context, url, name string) error {
 	return execAll(ctx, url, "CREATE DATABASE "+name)
 }
 

@@ -23,11 +23,7 @@ const sqliteOrders = `
 // SQLite copies the database at template, whose service was stopped, to path, adds orders to it, and waits until the
 // disk has them, so that nothing is left to be written when something is measured.
 func SQLite(ctx context.Context, template, path string, orders int) (err error) {
-	text, err := os.ReadFile(template)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil { //nolint:gosec // the folder is chosen by who measures
+	if err := Copy(template, path); err != nil {
 		return err
 	}
 	// Nothing of it must survive a crash while it is made.
@@ -45,4 +41,13 @@ func SQLite(ctx context.Context, template, path string, orders int) (err error) 
 		return err
 	}
 	return errors.Join(file.Sync(), file.Close())
+}
+
+// Copy copies a SQLite database whose service was stopped, and which is small.
+func Copy(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o600) //nolint:gosec // the folder is chosen by who measures
 }
