@@ -11,10 +11,10 @@ import (
 )
 
 func TestParseWrk(t *testing.T) {
-	sample, err := parseWrk([]byte("  12 requests in 1.00s\nRequests/sec:  95964.53\nTransfer/sec: 1MB\n"))
+	sample, err := parseWrk([]byte("  12 requests in 1.00s, 1MB read\nRequests/sec:  95964.53\nTransfer/sec: 1MB\n"))
 	require.NoError(t, err)
 	require.InDelta(t, 95964.53, sample.Rate, 0.001)
-	for _, out := range []string{"", "Non-2xx or 3xx responses: 3\nRequests/sec: 1.0\n", "Socket errors: connect 1\nRequests/sec: 1.0\n"} {
+	for _, out := range []string{"", "0 requests in 1.00s\nRequests/sec: 0.0\n", "5 requests in 1s\nNon-2xx or 3xx responses: 3\nRequests/sec: 1.0\n", "5 requests in 1s\nSocket errors: connect 1\nRequests/sec: 1.0\n"} {
 		_, err := parseWrk([]byte(out))
 		require.Error(t, err, out)
 	}

@@ -37,7 +37,6 @@ const (
 	overwrite = "fdatasync, 4 KiB written over"
 	extend    = "fdatasync, 4 KiB appended"
 	hash      = "hash"
-	byWrk     = "query, sent by wrk"
 )
 
 func queryOf(s size) string { return "query, " + s.name + " orders" }

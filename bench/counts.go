@@ -8,15 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"time"
 
-	"userorder/bench/contender"
 	"userorder/bench/limits"
 	"userorder/bench/report"
 	"userorder/bench/seed"
-	"userorder/bench/work"
 )
 
 // ask runs a limit that counts as a process of its own.
@@ -52,46 +49,6 @@ func (w *world) hashes() measurement {
 			return w.ask(ctx, "hash", "-workers", strconv.Itoa(hashConcurrency()), "-for", during.String())
 		},
 	}
-}
-
-var wrkRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-
-// wrk asks for one order with another client, if it is installed: how much the one that is built in flatters those that are
-// slow can be seen from the difference. It looks at the status of answers alone.
-func (w *world) wrk() (all []measurement) {
-	path, err := exec.LookPath("wrk")
-	if err != nil || w.options.quick { // it does not measure for less than a second
-		return nil
-	}
-	for _, c := range []struct {
-		name   string
-		server *contender.Server
-	}{{onBare, w.bare}, {onSQLite, w.sqlite.queried[small.id]}} {
-		all = append(all, measurement{
-			Key: report.Key{Contender: c.name, Work: byWrk, Clients: clients}, during: w.options.during,
-			count: func(ctx context.Context, during time.Duration) (report.Sample, error) {
-				seconds := strconv.Itoa(int(max(1, during.Seconds())))
-				const order = 1
-				out, err := exec.CommandContext(ctx, path, "-t2", "-c"+strconv.Itoa(clients), "-d"+seconds, //nolint:gosec // ours
-					"-H", "Authorization: Bearer "+w.tokens.Of(work.Owner(order)),
-					"http://"+c.server.Address+"/order/query/"+strconv.Itoa(order)).Output()
-				if err != nil {
-					return report.Sample{}, fmt.Errorf("wrk: %w", err)
-				}
-				return parseWrk(out)
-			},
-		})
-	}
-	return all
-}
-
-func parseWrk(out []byte) (report.Sample, error) {
-	found := wrkRate.FindSubmatch(out)
-	if found == nil || regexp.MustCompile(`Non-2xx|Socket errors`).Match(out) {
-		return report.Sample{}, fmt.Errorf("wrk: %s", out)
-	}
-	rate, err := strconv.ParseFloat(string(found[1]), 64)
-	return report.Sample{Rate: rate}, err
 }
 
 // measureStarts starts the service without a file and with one of few orders.

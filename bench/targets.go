@@ -36,19 +36,22 @@ func targets(r *report.Results) []report.Target {
 
 // compared says how the ratio to the limit looks to wrk.
 func compared(r *report.Results) string {
-	rows := map[string][2]report.Key{}
-	for _, work := range []string{queryOf(small), byWrk} {
-		rows[work] = [2]report.Key{
-			{Contender: onSQLite, Work: work, Clients: clients}, {Contender: onBare, Work: work, Clients: clients},
+	ratio := func(work string) (report.Spread, bool) {
+		return r.Ratio(report.Rate, report.Key{Contender: onSQLite, Work: work, Clients: clients},
+			report.Key{Contender: onBare, Work: work, Clients: clients})
+	}
+	text := "wrk was not asked, so there is nothing to compare that with."
+	for i, count := range threads {
+		spread, known := ratio(byWrk(count))
+		if !known {
+			break
 		}
+		if ours, _ := ratio(queryOf(small)); i == 0 {
+			text = fmt.Sprintf("What a query does of what net/http alone does is %.2f with it.", ours.Median)
+		}
+		text += fmt.Sprintf(" With wrk on %d of its threads it is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
 	}
-	ours, _ := r.Ratio(report.Rate, rows[queryOf(small)][0], rows[queryOf(small)][1])
-	theirs, known := r.Ratio(report.Rate, rows[byWrk][0], rows[byWrk][1])
-	if !known {
-		return "\nwrk is not installed or was not asked, so there is nothing to compare it with.\n"
-	}
-	return fmt.Sprintf("\nA query (1 thousand orders, 32 clients) does %.2f of what net/http alone does; with wrk, which looks at the "+
-		"status alone and always asks for one order, %.2f (%.2f–%.2f).\n", ours.Median, theirs.Median, theirs.Min, theirs.Max)
+	return "\n" + text + "\n"
 }
 
 // footprint is what the service takes on the machine.

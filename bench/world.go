@@ -117,7 +117,7 @@ func (w *world) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.tokens, err = work.Join(server.Address); err != nil {
+	if w.tokens, err = work.Join(ctx, server.Address); err != nil {
 		return err
 	}
 	return server.Process.Stop()

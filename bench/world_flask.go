@@ -88,6 +88,6 @@ func (f *flask) renewWritten(ctx context.Context, stage contender.Stage) (err er
 		return err
 	}
 	f.made.Forget()
-	f.tokens, err = work.Join(f.written.Address)
+	f.tokens, err = work.Join(ctx, f.written.Address)
 	return err
 }

@@ -142,8 +142,8 @@ func (r *Results) client() string {
 	}
 	return fmt.Sprintf("\n## The client\n\nIt is a part of this program (fasthttp) and not wrk, so that nothing has to be installed, "+
 		"each request can be another one and each answer can be looked at. It shares the cores with what it measures, and takes "+
-		"%s to %s µs of a core for each request. That weighs more in fast rows than in slow ones, and so flatters the ratios of "+
-		"requests a second; those of CPU it leaves alone.\n", microseconds(least), microseconds(most))
+		"%s to %s µs of a core for each request. How fast a server looks beside it depends on that, and on how many threads of "+
+		"clients compete with its own for the cores; its CPU a request does not.\n", microseconds(least), microseconds(most))
 }
 
 func table(b *strings.Builder, alignment string, head []string, rows [][]string) {

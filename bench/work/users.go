@@ -1,6 +1,7 @@
 package work
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -10,11 +11,14 @@ import (
 )
 
 // Join registers the users at a service that has none, in turn, so that their ids are 1 to Users, and logs them in.
-func Join(address string) (Tokens, error) {
+func Join(ctx context.Context, address string) (Tokens, error) {
 	client := &fasthttp.HostClient{Addr: address, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	tokens := make(Tokens, 0, Users)
 	for user := 1; user <= Users; user++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		registered, err := enter(client, "/user/register", Account(Name(user)))
 		if err != nil {
 			return nil, err
