@@ -58,6 +58,8 @@ func (w *world) write(results *report.Results) error {
 	if err := report.Draw(picture, charts(results)); err != nil {
 		return fmt.Errorf("draw: %w", err)
 	}
-	w.progress.note("written: %s and %s", table, picture)
+	if here, err := filepath.Abs(w.options.out); err == nil {
+		w.progress.note("written: %s.md and .svg in %s", name, here)
+	}
 	return nil
 }

@@ -47,9 +47,9 @@ func compared(r *report.Results) string {
 			break
 		}
 		if ours, _ := ratio(queryOf(small)); i == 0 {
-			text = fmt.Sprintf("What a query does of what net/http alone does is %.2f with it.", ours.Median)
+			text = fmt.Sprintf("With it a query does %.2f of what net/http alone does.", ours.Median)
 		}
-		text += fmt.Sprintf(" With wrk on %d of its threads it is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
+		text += fmt.Sprintf(" With wrk and threads=%d that is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
 	}
 	return "\n" + text + "\n"
 }

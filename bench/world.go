@@ -65,6 +65,10 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 	}
 	w.machine = report.ThisMachine(dir)
 	w.machine.Commit = commit(ctx, o.service)
+	if w.machine.Filesystem == "tmpfs" {
+		w.machine.Filesystem += ", which is no disk: nothing here is durable, and -dir names another folder"
+		p.note("%s is on tmpfs, which is no disk: -dir names another folder", dir)
+	}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error

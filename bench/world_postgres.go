@@ -40,7 +40,7 @@ func (w *world) startPostgres(ctx context.Context) error {
 	if err := server.Start(ctx, w.stage.Group); err != nil {
 		return err
 	}
-	w.machine.Postgres = server.Version
+	w.machine.Postgres = server.Version + ", fsync on, shared_buffers=512MB, over TCP"
 	w.postgres = &engine{name: onPostgres, queried: map[string]*contender.Server{}}
 	for _, s := range w.options.sizes {
 		if w.postgres.queried[s.id], err = w.onPostgres(ctx, server, "orders_"+s.id); err != nil {
