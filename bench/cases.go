@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -189,5 +188,3 @@ func scripts(count int, script func(client int) load.Script) []load.Script {
 	}
 	return all
 }
-
-func number(rate float64) string { return fmt.Sprintf("%.0f", rate) }

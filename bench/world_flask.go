@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
-	"time"
 
 	"userorder/bench/contender"
 	"userorder/bench/load"
+	"userorder/bench/report"
 	"userorder/bench/work"
 )
 
@@ -30,7 +31,7 @@ func (w *world) startFlask(ctx context.Context) error {
 	if err := w.chooseWorker(ctx); err != nil {
 		return err
 	}
-	w.machine.Flask = app.Versions + " " + app.Worker.String()
+	w.machine.Flask = app.Versions + " `" + app.Worker.String() + "`"
 	for _, s := range w.options.sizes {
 		if !s.flask {
 			continue
@@ -42,28 +43,41 @@ func (w *world) startFlask(ctx context.Context) error {
 	return nil
 }
 
+// chooseWorker runs all kinds side by side and asks them in turn, since a disturbance would decide otherwise.
 func (w *world) chooseWorker(ctx context.Context) error {
-	best, fastest := 0.0, contender.Worker(nil)
-	for _, worker := range contender.Workers {
-		w.progress.step("Flask: try %s", worker)
+	servers := make([]*contender.Server, len(contender.Workers))
+	for i, worker := range contender.Workers {
+		var err error
 		w.flask.app.Worker = worker
-		server, err := w.stage.StartFlask(ctx, w.flask.app, small.orders, work.Users)
-		if err != nil {
+		if servers[i], err = w.stage.StartFlask(ctx, w.flask.app, small.orders, work.Users); err != nil {
 			return err
-		}
-		result, err := load.Load{
-			Address: server.Address, Scripts: scripts(clients, work.Query(w.tokens, small.orders, false)),
-			Warmup: w.options.warmup, For: max(w.options.during, 500*time.Millisecond),
-		}.Run(ctx)
-		if err := errors.Join(err, server.Process.Stop()); err != nil {
-			return err
-		}
-		w.machine.Workers = append(w.machine.Workers, worker.String()+": "+number(result.Rate)+" queries a second")
-		if result.Rate > best {
-			best, fastest = result.Rate, worker
 		}
 	}
-	w.flask.app.Worker = fastest
+	rates := make([][]float64, len(servers))
+	for round := range w.options.rounds {
+		for i, server := range servers {
+			w.progress.step("Flask: try workers, %d of %d: %s", round+1, w.options.rounds, contender.Workers[i])
+			result, err := load.Load{
+				Address: server.Address, Scripts: scripts(clients, work.Query(w.tokens, small.orders, false)),
+				Warmup: w.options.warmup, For: w.options.during / 2,
+			}.Run(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", contender.Workers[i], err)
+			}
+			rates[i] = append(rates[i], result.Rate)
+		}
+	}
+	best := 0.0
+	for i, server := range servers {
+		if err := server.Process.Stop(); err != nil {
+			return err
+		}
+		rate := report.SpreadOf(rates[i]).Median
+		w.machine.Workers = append(w.machine.Workers, fmt.Sprintf("`%s`: %.0f queries a second", contender.Workers[i], rate))
+		if rate > best {
+			best, w.flask.app.Worker = rate, contender.Workers[i]
+		}
+	}
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -75,6 +74,3 @@ func (s Stage) StartFlask(ctx context.Context, f *Flask, orders, users int) (*Se
 	server := &Server{Address: local(port), Process: p}
 	return server, p.Healthy(ctx, server.Address)
 }
-
-// AppFolder is where the app lies in the folder of the benchmark.
-func AppFolder(bench string) string { return filepath.Join(bench, "flask") }
