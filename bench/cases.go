@@ -70,8 +70,8 @@ func (w *world) measurements() []measurement {
 	all = append(all, w.queries()...)
 	all = append(all, w.creates()...)
 	all = append(all, w.disk(overwrite), w.disk(extend))
-	all = append(all, w.passwords()...)
 	all = append(all, w.mixes()...)
+	all = append(all, w.passwords()...) // last: what hashing has taken is given back only in time
 	return slices.DeleteFunc(all, func(m measurement) bool { return !w.options.only.MatchString(m.String()) })
 }
 

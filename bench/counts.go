@@ -18,8 +18,7 @@ import (
 
 // ask runs a limit that counts as a process of its own.
 func (w *world) ask(ctx context.Context, args ...string) (report.Sample, error) {
-	command := exec.CommandContext(ctx, w.stage.Self, args...) //nolint:gosec // this program
-	out, err := command.Output()
+	out, err := exec.CommandContext(ctx, w.stage.Self, args...).Output() //nolint:gosec // this program
 	if err != nil {
 		return report.Sample{}, fmt.Errorf("%s: %w", args[0], err)
 	}
@@ -27,8 +26,7 @@ func (w *world) ask(ctx context.Context, args ...string) (report.Sample, error) 
 	if err := json.Unmarshal(out, &count); err != nil {
 		return report.Sample{}, fmt.Errorf("%s: %w", args[0], err)
 	}
-	spent := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
-	return report.Sample{Rate: count.Rate(), Requests: count.Done, CPU: spent / time.Duration(count.Done)}, nil
+	return report.Sample{Rate: count.Rate(), Requests: count.Done, CPU: count.CPU / time.Duration(count.Done)}, nil
 }
 
 // disk flushes a file in the folder in which the SQLite files lie.

@@ -49,7 +49,7 @@ func compared(r *report.Results) string {
 		if ours, _ := ratio(queryOf(small)); i == 0 {
 			text = fmt.Sprintf("With it a query does %.2f of what net/http alone does.", ours.Median)
 		}
-		text += fmt.Sprintf(" With wrk and threads=%d that is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
+		text += fmt.Sprintf(" With wrk -t%d that is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
 	}
 	return "\n" + text + "\n"
 }

@@ -9,15 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Count is what was done in a time.
-type Count struct {
-	Done    int           `json:"done"`
-	Elapsed time.Duration `json:"elapsed"`
-}
-
-// Rate is how much was done in a second.
-func (c Count) Rate() float64 { return float64(c.Done) / c.Elapsed.Seconds() }
-
 const page = 4 << 10
 
 // Flush writes pages to a new file and has each one flushed to the disk before the next (fdatasync(2)). It writes over the
@@ -42,7 +33,7 @@ func Flush(path string, appending bool, limit time.Duration) (count Count, err e
 	if err := file.Sync(); err != nil {
 		return Count{}, err
 	}
-	began := time.Now()
+	began, before := time.Now(), spent()
 	for count.Elapsed < limit {
 		at := count.Done
 		if !appending {
@@ -58,5 +49,6 @@ func Flush(path string, appending bool, limit time.Duration) (count Count, err e
 		count.Done++
 		count.Elapsed = time.Since(began)
 	}
+	count.CPU = spent() - before
 	return count, nil
 }

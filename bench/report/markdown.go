@@ -131,19 +131,17 @@ func (r *Results) starts() string {
 
 // client says what the measuring itself takes.
 func (r *Results) client() string {
-	var least, most float64
+	least := 0.0
 	for _, row := range r.Rows {
-		if used := row.Median(func(s Sample) float64 { return float64(s.Client) }); used > 0 {
-			if least == 0 || used < least {
-				least = used
-			}
-			most = max(most, used)
+		used := row.Median(func(s Sample) float64 { return float64(s.Client) })
+		if used > 0 && (least == 0 || used < least) {
+			least = used
 		}
 	}
 	return fmt.Sprintf("\n## The client\n\nIt is a part of this program (fasthttp) and not wrk, so that nothing has to be installed, "+
 		"each request can be another one and each answer can be looked at. It shares the cores with what it measures, and takes "+
-		"%s to %s µs of a core for each request. How fast a server looks beside it depends on that, and on how many threads of "+
-		"clients compete with its own for the cores; its CPU a request does not.\n", microseconds(least), microseconds(most))
+		"%s µs of a core for each request at the least. How fast a server looks beside it depends on that, and on how many "+
+		"threads of clients compete with its own for the cores; its CPU a request does not.\n", microseconds(least))
 }
 
 func table(b *strings.Builder, alignment string, head []string, rows [][]string) {
