@@ -37,7 +37,7 @@ var (
 
 func parseOptions(args []string) (options, error) {
 	o := options{
-		rounds: 3, warmup: 200 * time.Millisecond, during: time.Second, hashing: 1500 * time.Millisecond,
+		rounds: 3, warmup: 200 * time.Millisecond, during: time.Second, hashing: 2 * time.Second,
 		sizes: []size{small, {"100 thousand", "100k", 100_000, true}, {"1 million", "1m", 1_000_000, false}, large},
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
