@@ -29,6 +29,10 @@ func TestOptions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "quick", quick.out)
 	require.Less(t, quick.during, full.during)
+	some, err := parseOptions([]string{"-only", "^(query, 10 million|create)"})
+	require.NoError(t, err)
+	require.Equal(t, []size{small, large}, some.sizes, "what nobody asks for is seeded")
+	require.Equal(t, "quick", some.out, "a part would take the place of a whole")
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-quick", "more"}, {"-only", "("}} {
 		_, err := parseOptions(wrong)
 		require.Error(t, err, wrong)

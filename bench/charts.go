@@ -8,10 +8,10 @@ func charts(r *report.Results) (charts []report.Chart) {
 		title, work string
 		clients     int
 	}{
-		{"query, 1 thousand orders", queryOf(small), clients},
-		{"query, 100 thousand orders", "query, 100 thousand orders", clients},
-		{"query, 10 million orders", queryOf(large), clients},
-		{"create, 64 clients", create, 64},
+		{queryOf(small), queryOf(small), clients},
+		{queryOf(medium), queryOf(medium), clients},
+		{queryOf(large), queryOf(large), clients},
+		{"create, durable but for Flask, 64 clients", create, 64},
 		{"mix", mix, clients},
 	} {
 		chart := report.Chart{Title: c.title}

@@ -8,8 +8,7 @@ import (
 
 // targets compares what was measured with what the service should reach.
 func targets(r *report.Results) []report.Target {
-	few, many := queryOf(small), queryOf(large)
-	middle := "query, 100 thousand orders"
+	few, middle, many := queryOf(small), queryOf(medium), queryOf(large)
 	const crowd = 64
 	at := func(contender, work string, clients int) report.Key {
 		return report.Key{Contender: contender, Work: work, Clients: clients}
