@@ -1,7 +1,8 @@
-# Everything here needs Go alone, but for race and check, which need a C compiler as well, and postman, which needs
-# Node.js.
+# Everything here needs Go alone, but for race and check, which need a C compiler as well, postman, which needs Node.js,
+# and bench, which needs Linux.
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINUX := $(filter Linux,$(shell uname))
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 FUZZTIME ?= 1m
@@ -9,10 +10,10 @@ FUZZTIME ?= 1m
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race chaos postman fuzz bench lint fmt vuln check
+.PHONY: help run build test race chaos postman fuzz bench bench-quick lint fmt vuln check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## serve on port 5000
 	go run .
@@ -37,14 +38,20 @@ chaos: ## kill, starve, flood and stop the built program, for some minutes
 postman: ## send the Postman collection, with newman, to a service that is started for it; needs Node.js
 	@postman/run.sh
 
+# bench is a module of its own: it needs libraries that the service does not.
 lint: ## look for mistakes and bad style
 	go run $(GOLANGCI) run
+	$(if $(LINUX),cd bench && go run $(GOLANGCI) run)
 
 fmt: ## format the code
 	go run $(GOLANGCI) fmt
+	cd bench && go run $(GOLANGCI) fmt
 
-bench: ## run the benchmarks beside the code
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## measure it beside a Flask app and the limits of the machine, for 5 minutes, into bench/results
+	@go -C bench run .
+
+bench-quick: ## the same in less than a minute and with figures that say little, into bench/quick
+	@go -C bench run . -quick
 
 fuzz: ## look for inputs that break a rule, FUZZTIME (1m) each on bodies, prices, ids and tokens
 	$(FUZZ) -fuzz '^FuzzBind$$' ./httpapi
@@ -59,4 +66,5 @@ check: ## all that a change must pass
 	test -z "$$(gofmt -l .)"
 	go vet ./...
 	go mod tidy -diff
+	$(if $(LINUX),go -C bench vet ./... && go -C bench mod tidy -diff && go -C bench test ./...)
 	$(MAKE) lint race

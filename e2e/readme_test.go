@@ -57,7 +57,7 @@ func (r *reader) follow(t *testing.T, block string) {
 		r.service.stop(t)
 		r.ops = fmt.Sprint("127.0.0.1:", freePort(t))
 		r.serve(t, "OPS_ADDR="+r.ops)
-	case "make test", "make chaos", "make postman", "make bench": // which would not end here
+	case "make test", "make chaos", "make postman", "make bench", "make bench-quick": // which would not end here
 		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	default:

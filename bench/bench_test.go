@@ -1,0 +1,63 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/bench/contender"
+	"userorder/bench/report"
+)
+
+func TestParseWrk(t *testing.T) {
+	sample, err := parseWrk([]byte("  12 requests in 1.00s, 1MB read\nRequests/sec:  95964.53\nTransfer/sec: 1MB\n"))
+	require.NoError(t, err)
+	require.InDelta(t, 95964.53, sample.Rate, 0.001)
+	for _, out := range []string{"", "0 requests in 1.00s\nRequests/sec: 0.0\n", "5 requests in 1s\nNon-2xx or 3xx responses: 3\nRequests/sec: 1.0\n", "5 requests in 1s\nSocket errors: connect 1\nRequests/sec: 1.0\n"} {
+		_, err := parseWrk([]byte(out))
+		require.Error(t, err, out)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	full, err := parseOptions(nil)
+	require.NoError(t, err)
+	require.Equal(t, "results", full.out)
+	require.Equal(t, []int{1_000, 100_000, 1_000_000, 10_000_000}, []int{full.sizes[0].orders, full.sizes[1].orders, full.sizes[2].orders, full.sizes[3].orders})
+	quick, err := parseOptions([]string{"-quick"})
+	require.NoError(t, err)
+	require.Equal(t, "quick", quick.out)
+	require.Less(t, quick.during, full.during)
+	some, err := parseOptions([]string{"-only", "^(query, 10 million|create)"})
+	require.NoError(t, err)
+	require.Equal(t, []size{small, large}, some.sizes, "what nobody asks for is seeded")
+	require.Equal(t, "quick", some.out, "a part would take the place of a whole")
+	for _, wrong := range [][]string{{"-rounds", "0"}, {"-quick", "more"}, {"-only", "("}} {
+		_, err := parseOptions(wrong)
+		require.Error(t, err, wrong)
+	}
+}
+
+// TestTargetsFindTheirRows: a target whose row has another name would for ever be "not measured".
+func TestTargetsFindTheirRows(t *testing.T) {
+	w := &world{sqlite: &engine{name: onSQLite}, flask: &flask{}}
+	var err error
+	w.options, err = parseOptions(nil)
+	require.NoError(t, err)
+	results := &report.Results{}
+	for _, m := range w.measurements() {
+		require.Nil(t, results.Row(m.Key), "%s is measured twice", m.Key)
+		results.Add(m.Key, report.Sample{Rate: 1, CPU: time.Microsecond, Peak: 1})
+	}
+	results.AddStart(contender.Startup{}, contender.Startup{})
+	all := targets(results)
+	require.Len(t, all, 14)
+	for _, target := range all {
+		require.NotEqual(t, "not measured", target.Verdict(), target.What)
+	}
+	for _, chart := range charts(results) {
+		require.GreaterOrEqual(t, len(chart.Bars), 1, chart.Title)
+	}
+	require.Len(t, charts(results), 5)
+}

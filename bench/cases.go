@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"userorder/bench/contender"
+	"userorder/bench/load"
+	"userorder/bench/report"
+	"userorder/bench/work"
+)
+
+// Names of contenders, as the report has them.
+const (
+	onSQLite   = "userorder, SQLite"
+	onPostgres = "userorder, PostgreSQL"
+	onFlask    = "Flask"
+	onBare     = "net/http alone"
+	onGin      = "gin + golang-jwt"
+	onDisk     = "the disk"
+	onHash     = "argon2id alone"
+)
+
+// Names of work.
+const (
+	info      = "info"
+	create    = "create"
+	cancel    = "cancel"
+	login     = "login"
+	register  = "register"
+	mix       = "mix"
+	logged    = "query, with the request log on"
+	overwrite = "fdatasync, 4 KiB written over"
+	extend    = "fdatasync, 4 KiB appended"
+	hash      = "hash"
+)
+
+func queryOf(s size) string { return "query, " + s.name + " orders" }
+
+// clients is how many ask at once where nothing else is said.
+const clients = 32
+
+// crowds are how many make orders at once.
+var crowds = []int{1, 32, 64, 256}
+
+// hashers is how many ask for hashes at once: one more than can be served, so that there is always one that waits and
+// never one that is refused. The default of the service's HASH_CONCURRENCY is one less than there are cores.
+func hashers() int { return hashConcurrency() + 1 }
+
+func hashConcurrency() int { return max(1, runtime.NumCPU()-1) }
+
+// measurement is one row of the report, which is measured once a round.
+type measurement struct {
+	report.Key
+	during time.Duration
+	before func(context.Context) error // may be nil
+
+	server func() *contender.Server // nil: count is asked instead
+	script func(client int) load.Script
+	count  func(context.Context, time.Duration) (report.Sample, error)
+}
+
+// measurements lists everything in the order in which it is measured: what is compared stands together.
+func (w *world) measurements() []measurement {
+	var all []measurement
+	all = append(all, w.infos()...)
+	all = append(all, w.queries()...)
+	all = append(all, w.creates()...)
+	all = append(all, w.disk(overwrite), w.disk(extend))
+	all = append(all, w.mixes()...)
+	all = append(all, w.passwords()...) // last: what hashing has taken is given back only in time
+	return slices.DeleteFunc(all, func(m measurement) bool { return !w.options.only.MatchString(m.String()) })
+}
+
+// engines are the databases that the service can be measured on here.
+func (w *world) engines() []*engine {
+	if w.postgres == nil {
+		return []*engine{w.sqlite}
+	}
+	return []*engine{w.sqlite, w.postgres}
+}
+
+func (w *world) on(contender, work string, clients int, server func() *contender.Server, script func(int) load.Script) measurement {
+	return measurement{
+		Key: report.Key{Contender: contender, Work: work, Clients: clients}, during: w.options.during, server: server, script: script,
+	}
+}
+
+func always(s *contender.Server) func() *contender.Server {
+	return func() *contender.Server { return s }
+}
+
+func (w *world) infos() (all []measurement) {
+	all = append(all, w.on(onBare, info, clients, always(w.bare), work.Info(w.tokens)))
+	for _, e := range w.engines() {
+		all = append(all, w.on(e.name, info, clients, always(e.queried[small.id]), work.Info(w.tokens)))
+	}
+	if f := w.flask; f != nil {
+		all = append(all, w.on(onFlask, info, clients, f.writes, func(client int) load.Script {
+			return work.Info(f.tokens)(client) // the tokens are other ones in each round
+		}))
+	}
+	return all
+}
+
+func (w *world) queries() (all []measurement) {
+	constant := work.Query(w.tokens, small.orders, true)
+	all = append(all, w.on(onBare, queryOf(small), clients, always(w.bare), constant))
+	all = append(all, w.on(onGin, queryOf(small), clients, always(w.gin), constant))
+	for _, s := range w.options.sizes {
+		script := work.Query(w.tokens, s.orders, false)
+		for _, e := range w.engines() {
+			all = append(all, w.on(e.name, queryOf(s), clients, always(e.queried[s.id]), script))
+		}
+		if w.flask != nil && s.flask {
+			all = append(all, w.on(onFlask, queryOf(s), clients, always(w.flask.queried[s.id]), script))
+		}
+	}
+	all = append(all, w.on(onSQLite, logged, clients, always(w.sqlite.logging), work.Query(w.tokens, small.orders, false)))
+	return append(all, w.wrk()...)
+}
+
+// creates ends with the cancelling of what was made.
+func (w *world) creates() (all []measurement) {
+	for _, crowd := range crowds {
+		all = append(all, w.on(onBare, create, crowd, always(w.bare), work.Create(w.tokens, &work.Made{})))
+		if crowd == crowds[2] {
+			all = append(all, w.on(onGin, create, crowd, always(w.gin), work.Create(w.tokens, &work.Made{})))
+		}
+		for _, e := range w.engines() {
+			all = append(all, w.on(e.name, create, crowd, always(e.written), work.Create(w.tokens, &e.made)))
+		}
+		if f := w.flask; f != nil {
+			all = append(all, w.on(onFlask, create, crowd, f.writes, work.Create(w.tokens, &f.made)))
+		}
+	}
+	for _, e := range w.engines() {
+		all = append(all, w.on(e.name, cancel, clients, always(e.written), work.Cancel(w.tokens, &e.made)))
+	}
+	if f := w.flask; f != nil {
+		all = append(all, w.on(onFlask, cancel, clients, f.writes, work.Cancel(w.tokens, &f.made)))
+	}
+	return all
+}
+
+func (w *world) passwords() (all []measurement) {
+	all = append(all, w.hashes())
+	for _, name := range []string{login, register} {
+		script := func() func(int) load.Script {
+			if name == login {
+				return work.Login()
+			}
+			return work.Register(new(atomic.Int64))
+		}
+		for _, e := range w.engines() {
+			all = append(all, w.on(e.name, name, hashers(), always(e.written), script()))
+		}
+		if f := w.flask; f != nil {
+			all = append(all, w.on(onFlask, name, hashers(), f.writes, script()))
+		}
+	}
+	for i := range all {
+		all[i].during = w.options.hashing
+	}
+	return all
+}
+
+func (w *world) mixes() (all []measurement) {
+	all = append(all, w.on(onBare, mix, clients, always(w.bare), work.Mix(w.tokens, small.orders, true)))
+	for _, e := range w.engines() {
+		all = append(all, w.on(e.name, mix, clients, always(e.written), work.Mix(w.tokens, small.orders, false)))
+	}
+	if f := w.flask; f != nil {
+		m := w.on(onFlask, mix, clients, f.mixes, work.Mix(w.tokens, small.orders, false))
+		m.before = func(ctx context.Context) error { return f.renew(ctx, w.stage, &f.mixed) }
+		all = append(all, m)
+	}
+	return all
+}
+
+func scripts(count int, script func(client int) load.Script) []load.Script {
+	all := make([]load.Script, count)
+	for i := range all {
+		all[i] = script(i)
+	}
+	return all
+}

@@ -1,0 +1,92 @@
+// Package limits is what the machine and the libraries can do at best: HTTP servers that answer with a constant, the
+// flushes of the disk, and the hash of passwords, each without the rest of the service.
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	contentType = "application/json; charset=utf-8"
+	found       = `{"code":0,"msg":"查询成功","data":{"id":"1000","userid":"100","product":"product1","price":100.0,"status":"created","created_at":"2026-01-02T03:04:05.678Z"}}` + "\n"
+	created     = `{"code":0,"msg":"创建成功","data":{"id":"1000","userid":"100","product":"product1","price":100.0,"status":"created","created_at":"2026-01-02T03:04:05.678Z"}}` + "\n"
+	cancelled   = `{"code":0,"msg":"取消成功","data":{}}` + "\n"
+	account     = `{"code":0,"msg":"查询成功","data":{"userid":"100","username":"user100","email":"user100@example.com"}}` + "\n"
+)
+
+// Bare is net/http alone. Its answers are constants of the service's size; it reads what is posted and asks for no token.
+func Bare() http.Handler {
+	answers := map[string][]byte{http.MethodGet: []byte(found), http.MethodPost: []byte(created), http.MethodDelete: []byte(cancelled)}
+	info := []byte(account)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := answers[r.Method]
+		if r.URL.Path == "/user/info" {
+			answer = info
+		}
+		if r.Method == http.MethodPost {
+			if _, err := io.ReadAll(r.Body); err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+		}
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(answer)
+	})
+}
+
+// Gin is gin with golang-jwt: it verifies the token, finds the route, and answers with the same constants as Bare.
+func Gin(secret []byte) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.GET("/healthz", func(c *gin.Context) { c.Status(http.StatusOK) })
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithExpirationRequired())
+	key := func(*jwt.Token) (any, error) { return secret, nil } //nolint:unparam // it is a jwt.Keyfunc
+	asked := engine.Group("/", func(c *gin.Context) {
+		token, _ := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
+		if _, err := parser.ParseWithClaims(token, &jwt.RegisteredClaims{}, key); err != nil {
+			c.AbortWithStatus(http.StatusUnauthorized)
+		}
+	})
+	asked.GET("/user/info", constant(account))
+	asked.GET("/order/query/:orderid", constant(found))
+	asked.DELETE("/order/cancel/:orderid", constant(cancelled))
+	asked.POST("/order/create", func(c *gin.Context) {
+		if _, err := io.ReadAll(c.Request.Body); err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		constant(created)(c)
+	})
+	return engine
+}
+
+func constant(text string) gin.HandlerFunc {
+	answer := []byte(text)
+	return func(c *gin.Context) { c.Data(http.StatusOK, contentType, answer) }
+}
+
+// Serve serves on a port of the loopback interface until ctx ends.
+func Serve(ctx context.Context, port int, handler http.Handler) error {
+	var network net.ListenConfig
+	listener, err := network.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+
+	"userorder/bench/report"
+)
+
+// size is a number of stored orders.
+type size struct {
+	name   string // in sentences
+	id     string // in names of files and databases
+	orders int
+	flask  bool // whether a loop over a list can be waited for
+}
+
+// options is how much is measured, and where results go.
+type options struct {
+	service string // folder of the service's source
+	dir     string // where the databases lie meanwhile
+	out     string // folder of the results
+	quick   bool
+
+	rounds         int
+	warmup, during time.Duration // of one measurement
+	hashing        time.Duration // of one in which passwords are hashed: some tens a second
+	sizes          []size
+	only           *regexp.Regexp // what is measured
+}
+
+var (
+	small  = size{"1 thousand", "1k", 1_000, true}
+	medium = size{"100 thousand", "100k", 100_000, true}
+	large  = size{"10 million", "10m", 10_000_000, false}
+)
+
+func parseOptions(args []string) (options, error) {
+	o := options{
+		rounds: 3, warmup: 200 * time.Millisecond, during: time.Second, hashing: 2 * time.Second,
+		sizes: []size{small, medium, {"1 million", "1m", 1_000_000, false}, large},
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&o.service, "service", "..", "folder of the service's source")
+	flags.StringVar(&o.dir, "dir", scratch(), "where the databases lie meanwhile: on the disk that is to be measured")
+	flags.StringVar(&o.out, "out", "", "folder of the results (results, or quick with -quick or -only)")
+	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often everything is measured")
+	flags.BoolVar(&o.quick, "quick", false, "one short round with few orders, to see that it runs: its figures say little")
+	only := flags.String("only", "", "a regular expression: what is measured, as the progress names it (all)")
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return options{}, fmt.Errorf("-only: %w", err)
+	}
+	if flags.NArg() > 0 || o.rounds < 1 {
+		return options{}, fmt.Errorf("takes flags alone, and at least one round: %q", args)
+	}
+	if o.quick {
+		o.rounds, o.warmup, o.during, o.hashing = 1, 50*time.Millisecond, 250*time.Millisecond, 300*time.Millisecond
+		o.sizes = o.sizes[:2]
+	}
+	o.sizes = slices.DeleteFunc(o.sizes, func(s size) bool { return s != small && !o.asksFor(s) })
+	if o.out == "" {
+		o.out = map[bool]string{false: "results", true: "quick"}[o.quick || *only != ""]
+	}
+	return o, nil
+}
+
+// asksFor reports whether a size need be seeded.
+func (o options) asksFor(s size) bool {
+	return slices.ContainsFunc([]string{onSQLite, onPostgres, onFlask}, func(contender string) bool {
+		return o.only.MatchString(report.Key{Contender: contender, Work: queryOf(s), Clients: clients}.String())
+	})
+}
+
+// scratch is a folder that is likely to be on a disk, which /tmp often is not.
+func scratch() string {
+	const kept = "/var/tmp" // FHS: preserved between reboots
+	if info, err := os.Stat(kept); err == nil && info.IsDir() && os.Getenv("TMPDIR") == "" {
+		return kept
+	}
+	return os.TempDir()
+}

@@ -1,0 +1,54 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Ports hands out ports that nobody listens on. They are below 32768, where Linux begins with those of outgoing
+// connections: a client's could be in the way of a server that starts later.
+type Ports struct {
+	next atomic.Int32
+}
+
+const firstPort, lastPort = 20000, 32767
+
+// Free returns a port that it has not returned before.
+func (p *Ports) Free(ctx context.Context) (int, error) {
+	var network net.ListenConfig
+	for {
+		port := firstPort + int(p.next.Add(1)) - 1
+		if port > lastPort {
+			return 0, errors.New("no port is free")
+		}
+		listener, err := network.Listen(ctx, "tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			return port, listener.Close()
+		}
+	}
+}
+
+// Healthy waits until GET /healthz on address is answered with 200.
+func (p *Process) Healthy(ctx context.Context, address string) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	const limit, pause = 30 * time.Second, 500 * time.Microsecond
+	return p.Wait(ctx, limit, pause, func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		if response.StatusCode != http.StatusOK {
+			err = errors.New(response.Status)
+		}
+		return errors.Join(err, response.Body.Close())
+	})
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"userorder/bench/report"
+)
+
+// targets compares what was measured with what the service should reach.
+func targets(r *report.Results) []report.Target {
+	few, middle, many := queryOf(small), queryOf(medium), queryOf(large)
+	const crowd = 64
+	at := func(contender, work string, clients int) report.Key {
+		return report.Key{Contender: contender, Work: work, Clients: clients}
+	}
+	ratio := func(what string, bound float64, of report.Measure, key, base report.Key) report.Target {
+		spread, known := r.Ratio(of, key, base)
+		return report.Target{What: what, Bound: bound, Measured: spread, Known: known}
+	}
+	query, made := at(onSQLite, few, clients), at(onSQLite, create, crowd)
+	cpu := ratio("query, CPU a request, against net/http alone", 2, report.CPU, query, at(onBare, few, clients))
+	cpu.AtMost, cpu.Unit = true, "×"
+	return append([]report.Target{
+		ratio("query, 1 thousand orders, 32 clients, against net/http alone", 0.55, report.Rate, query, at(onBare, few, clients)),
+		cpu,
+		ratio("query at 10 million orders against 1 thousand", 0.85, report.Rate, at(onSQLite, many, clients), query),
+		ratio("create, 64 clients, against net/http alone", 0.42, report.Rate, made, at(onBare, create, crowd)),
+		ratio("create, 64 clients, against fdatasync of 4 KiB written over", 2.5, report.Rate, made, at(onDisk, overwrite, 1)),
+		ratio("query against Flask, 1 thousand orders", 13, report.Rate, query, at(onFlask, few, clients)),
+		ratio("query against Flask, 100 thousand orders", 110, report.Rate, at(onSQLite, middle, clients), at(onFlask, middle, clients)),
+		ratio("create, durable, against Flask's in memory, 64 clients", 8, report.Rate, made, at(onFlask, create, crowd)),
+		ratio("login against argon2id alone", 0.97, report.Rate, at(onSQLite, login, hashers()), at(onHash, hash, hashConcurrency())),
+	}, footprint(r, made, at(onSQLite, mix, clients))...)
+}
+
+// compared says how the ratio to the limit looks to wrk.
+func compared(r *report.Results) string {
+	ratio := func(work string) (report.Spread, bool) {
+		return r.Ratio(report.Rate, report.Key{Contender: onSQLite, Work: work, Clients: clients},
+			report.Key{Contender: onBare, Work: work, Clients: clients})
+	}
+	text := "wrk was not asked, so there is nothing to compare that with."
+	for i, count := range threads {
+		spread, known := ratio(byWrk(count))
+		if !known {
+			break
+		}
+		if ours, _ := ratio(queryOf(small)); i == 0 {
+			text = fmt.Sprintf("With it a query does %.2f of what net/http alone does.", ours.Median)
+		}
+		text += fmt.Sprintf(" With wrk -t%d that is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
+	}
+	return "\n" + text + "\n"
+}
+
+// footprint is what the service takes on the machine.
+func footprint(r *report.Results, loads ...report.Key) []report.Target {
+	started := len(r.First) > 0
+	all := []report.Target{
+		{What: "start to first answer, empty folder", Bound: 100, Unit: " ms", Known: started},
+		{What: "start to first answer, existing file", Bound: 100, Unit: " ms", Known: started},
+		{What: "idle memory, empty folder", Bound: 25, Unit: " MB", Known: started},
+	}
+	if started {
+		all[0].Measured, all[1].Measured, all[2].Measured =
+			report.StartTimes(r.First), report.StartTimes(r.Again), report.StartMemory(r.First)
+	}
+	for _, key := range loads {
+		t := report.Target{What: "peak memory, " + key.Work, Bound: 80, Unit: " MB"}
+		if row := r.Row(key); row != nil {
+			t.Known, t.Measured = true, row.Spread(func(s report.Sample) float64 { return float64(s.Peak) / 1e6 })
+		}
+		all = append(all, t)
+	}
+	for i := range all {
+		all[i].AtMost = true
+	}
+	return all
+}

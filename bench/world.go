@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"userorder/bench/contender"
+	"userorder/bench/process"
+	"userorder/bench/report"
+	"userorder/bench/seed"
+	"userorder/bench/work"
+)
+
+// world is all that runs during the measurements. What waits for its turn costs memory and next to no time.
+type world struct {
+	stage    contender.Stage
+	options  options
+	progress *progress
+	tokens   work.Tokens
+	template string // a database with the users, which nobody runs on
+
+	bare, gin        *contender.Server
+	sqlite, postgres *engine // postgres is nil if it is not installed
+	flask            *flask  // nil if it is not installed
+	machine          report.Machine
+}
+
+// engine is the service on one kind of database: a process for each size, one that is written to, and on SQLite one that
+// logs.
+type engine struct {
+	name    string
+	queried map[string]*contender.Server // by the id of the size
+	written *contender.Server
+	logging *contender.Server // nil but for SQLite
+	made    work.Made         // on written
+}
+
+// flask is the app: a process for each size, and two that are written to, which are started anew for each round.
+type flask struct {
+	app            *contender.Flask
+	queried        map[string]*contender.Server
+	written, mixed *contender.Server
+	tokens         work.Tokens
+	made           work.Made // on written
+}
+
+// secret signs tokens that are good while the benchmark runs.
+const secret = "a secret of the benchmark that is long enough"
+
+func newWorld(ctx context.Context, o options, dir string, group *process.Group, p *progress) (*world, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	w := &world{
+		options: o, progress: p, template: filepath.Join(dir, "template.db"),
+		stage: contender.Stage{
+			Group: group, Ports: &process.Ports{}, Dir: dir, Service: filepath.Join(dir, "userorder"), Self: self, Secret: secret,
+		},
+	}
+	w.machine = report.ThisMachine(dir)
+	w.machine.Commit = commit(ctx, o.service)
+	if w.machine.Filesystem == "tmpfs" {
+		w.machine.Filesystem += ", which is no disk: nothing here is durable, and -dir names another folder"
+		p.note("%s is on tmpfs, which is no disk: -dir names another folder", dir)
+	}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"build the service", w.build},
+		{"register users", w.join},
+		{"start SQLite's", w.startSQLite},
+		{"start PostgreSQL's", w.startPostgres},
+		{"start Flask's", w.startFlask},
+		{"start the limits", w.startLimits},
+	} {
+		p.step("%s", step.name)
+		if err := step.do(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return w, nil
+}
+
+// build builds the service as make build does.
+func (w *world) build(ctx context.Context) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", //nolint:gosec // ours
+		"-o", w.stage.Service, ".")
+	build.Dir, build.Env = w.options.service, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return nil
+}
+
+// commit is what the service is built from, as far as Git knows.
+func commit(ctx context.Context, folder string) string {
+	git := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, args...)...).Output() //nolint:gosec // ours
+		return strings.TrimSpace(string(out)), err
+	}
+	hash, err := git("rev-parse", "--short=12", "HEAD")
+	if err != nil {
+		return "unknown"
+	}
+	if changed, err := git("status", "--porcelain", "--untracked-files=no"); err != nil || changed != "" {
+		hash += ", with changes"
+	}
+	return hash
+}
+
+// join makes the database that the others are copied from.
+func (w *world) join(ctx context.Context) error {
+	server, err := w.stage.Start(ctx, "sqlite:"+w.template)
+	if err != nil {
+		return err
+	}
+	if w.tokens, err = work.Join(ctx, server.Address); err != nil {
+		return err
+	}
+	return server.Process.Stop()
+}
+
+func (w *world) startLimits(ctx context.Context) (err error) {
+	var errs [2]error
+	w.bare, errs[0] = w.stage.Limit(ctx, "bare")
+	w.gin, errs[1] = w.stage.Limit(ctx, "gin")
+	return errors.Join(errs[:]...)
+}
+
+func (w *world) startSQLite(ctx context.Context) error {
+	w.sqlite = &engine{name: onSQLite, queried: map[string]*contender.Server{}}
+	start := func(id string, orders int, settings ...string) (*contender.Server, error) {
+		path := filepath.Join(w.stage.Dir, id+".db")
+		if err := seed.SQLite(ctx, w.template, path, orders); err != nil {
+			return nil, err
+		}
+		return w.stage.Start(ctx, "sqlite:"+path, settings...)
+	}
+	for _, s := range w.options.sizes {
+		w.progress.step("SQLite: %s orders", s.name)
+		server, err := start("orders_"+s.id, s.orders)
+		if err != nil {
+			return err
+		}
+		w.sqlite.queried[s.id] = server
+	}
+	var errs [2]error
+	w.sqlite.written, errs[0] = start("written", small.orders)
+	w.sqlite.logging, errs[1] = start("logging", small.orders, "LOG_LEVEL=info")
+	return errors.Join(errs[:]...)
+}
