@@ -42,7 +42,7 @@ var writerPragmas = []string{
 // The reading connections. A large cache for each makes them slower, not faster: they would compete for
 // memory with each other; the mapped file is shared.
 var readerPragmas = []string{
-	"busy_timeout(5000)", "query_only(1)", "cache_size(-2000)", "mmap_size(268435456)",
+	"busy_timeout(5000)", "query_only(1)", "cache_size(-2000)", "mmap_size(2147418112)",
 }
 
 // checkPath refuses what looks like a file name but would not be read as one.
