@@ -20,8 +20,6 @@ var ErrUnauthorized = &httpapi.Error{
 	Msg: httpapi.Text{ZH: "请先登录", EN: "log in first"},
 }
 
-const callerKey = "auth.caller"
-
 // Required lets only requests pass that carry a good bearer token (RFC 6750), and answers the others with
 // 401 and a challenge.
 func Required(tokens *Tokens) gin.HandlerFunc {
@@ -37,15 +35,18 @@ func Required(tokens *Tokens) gin.HandlerFunc {
 			httpapi.Fail(c, ErrUnauthorized)
 			return
 		}
-		c.Set(callerKey, userID)
-		httpapi.Annotate(c, slog.Int64("user", userID))
+		httpapi.SetUser(c, userID)
 	}
 }
 
 // CallerID returns the user whose token the request carries. It panics on a route without Required: that
 // is a wiring bug.
 func CallerID(c *gin.Context) int64 {
-	return c.MustGet(callerKey).(int64)
+	id := httpapi.User(c)
+	if id == 0 {
+		panic("auth: a route that asks for its caller is not behind Required")
+	}
+	return id
 }
 
 var errNoToken = errors.New("none")

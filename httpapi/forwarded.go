@@ -9,20 +9,19 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// clientAddress returns what tells the address of a client: the one that a trusted proxy has for it in
-// X-Forwarded-For, else that of the peer. It warns once of a header that does not count, because the peer may be
-// a proxy of the operator's that was forgotten in the settings, behind which all clients are one.
-func clientAddress(cfg Config) func(*gin.Context) string {
+// forwarded returns what must come before gin reads X-Forwarded-For to find the address of a client: the one that a
+// trusted proxy has for it, else that of the peer. It warns once of a header that does not count, because the peer may
+// be a proxy of the operator's that was forgotten in the settings, behind which all clients are one.
+func forwarded(cfg Config) gin.HandlerFunc {
 	trusted := prefixes(cfg.TrustedProxies)
 	var warned atomic.Bool
-	return func(c *gin.Context) string {
-		forwarded := joinLines(c.Request.Header, "X-Forwarded-For")
-		if forwarded && !warned.Load() {
-			if peer := c.RemoteIP(); !contain(trusted, peer) && warned.CompareAndSwap(false, true) {
-				cfg.Log.Warn("X-Forwarded-For does not count: it came from a peer that is not in TRUSTED_PROXIES", "peer", peer)
-			}
+	return func(c *gin.Context) {
+		if !joinLines(c.Request.Header, "X-Forwarded-For") || warned.Load() {
+			return
 		}
-		return c.ClientIP()
+		if peer := c.RemoteIP(); !contain(trusted, peer) && warned.CompareAndSwap(false, true) {
+			cfg.Log.Warn("X-Forwarded-For does not count: it came from a peer that is not in TRUSTED_PROXIES", "peer", peer)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func Limited(name string, limit Limit) gin.HandlerFunc {
 	exceeded := *ErrTooManyRequests
 	exceeded.Limit = name
 	return func(c *gin.Context) {
-		if wait := clients.take(network(exchangeOf(c).client), time.Now()); wait > 0 {
+		if wait := clients.take(network(exchangeOf(c).clientOf(c)), time.Now()); wait > 0 {
 			Fail(c, exceeded.After(wait))
 		}
 	}

@@ -11,24 +11,39 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// exchange is one request on its way through the engine.
+// exchange is one request on its way through the engine. It travels as the writer of the answer, which costs less
+// than gin's map of values.
 type exchange struct {
+	gin.ResponseWriter
 	id        string
-	client    string // the address, empty if unknown
+	client    string // the address, once somebody has asked for it
+	user      int64  // 0 unless SetUser was called
 	translate Translator
 	attrs     []slog.Attr
 	limit     string // which one was exceeded, if one was
 	cut       bool   // a panic came after the answer began
 }
 
-const exchangeKey = "httpapi.exchange"
-
 func exchangeOf(c *gin.Context) *exchange {
-	if x, ok := c.Value(exchangeKey).(*exchange); ok {
+	if x, ok := c.Writer.(*exchange); ok {
 		return x
 	}
 	return &exchange{} // outside an engine of NewEngine
 }
+
+// clientOf returns the address of the client, or "" if it is unknown.
+func (x *exchange) clientOf(c *gin.Context) string {
+	if x.client == "" {
+		x.client = c.ClientIP()
+	}
+	return x.client
+}
+
+// SetUser says who makes the request, for the log line and whoever calls User. Ids are positive.
+func SetUser(c *gin.Context, id int64) { exchangeOf(c).user = id }
+
+// User returns who makes the request, or 0 if SetUser was not called.
+func User(c *gin.Context) (id int64) { return exchangeOf(c).user }
 
 // Annotate adds attributes to the log line of a request.
 func Annotate(c *gin.Context, attrs ...slog.Attr) {
@@ -45,15 +60,15 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // logged writes one line a request, after it, and knows it by an id that the answer repeats. It stands
 // outside of recovering, so that a panic is in the log with its status.
 func logged(cfg Config) gin.HandlerFunc {
-	log, clientOf := cfg.Log, clientAddress(cfg)
+	log, checkForwarded := cfg.Log, forwarded(cfg)
 	return func(c *gin.Context) {
 		start := time.Now()
-		x := &exchange{id: c.GetHeader(headerRequestID), translate: cfg.Translate}
-		if !requestID.MatchString(x.id) {
+		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate}
+		if x.id == "" || !requestID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
-		x.client = clientOf(c)
-		c.Set(exchangeKey, x)
+		c.Writer = x
+		checkForwarded(c)
 		c.Header(headerRequestID, x.id)
 		defer func() { // even if the answer is cut off
 			took := time.Since(start)
@@ -78,11 +93,14 @@ func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 		slog.String("route", c.FullPath()),
 		slog.Int("status", c.Writer.Status()),
 		slog.Duration("took", took.Round(time.Microsecond)),
-		slog.String("client", x.client),
+		slog.String("client", x.clientOf(c)),
 		slog.String("request", x.id),
 	}
 	if trace := traceOf(c.Request); trace != "" {
 		line = append(line, slog.String("trace", trace))
+	}
+	if x.user != 0 {
+		line = append(line, slog.Int64("user", x.user))
 	}
 	line = append(line, x.attrs...)
 	if x.limit != "" {
