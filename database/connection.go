@@ -103,6 +103,9 @@ func (c *connection) run(query string, args, dest []any) (rows int64, err error)
 	return sqlite3.Xsqlite3_changes64(c.tls, c.db), err
 }
 
+// lastInsertID returns the key of the row that was inserted last.
+func (c *connection) lastInsertID() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.tls, c.db) }
+
 // queryRow is run for a query and at most a time, after which it fails with SQLITE_INTERRUPT.
 func (c *connection) queryRow(limit time.Duration, query string, args, dest []any) error {
 	c.mu.Lock()

@@ -27,6 +27,7 @@ type DB struct {
 type engine interface {
 	queryRow(ctx context.Context, query string, args, dest []any) error
 	exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) // dest is nil if there are no rows
+	insert(ctx context.Context, query string, args []any) (id int64, err error)
 	write(ctx context.Context, fn func(*Tx) error) error
 	ping(ctx context.Context) error
 	stats() Stats
@@ -133,6 +134,13 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	rows, err = db.engine.exec(ctx, query, args, nil)
 	return rows, classify(err)
+}
+
+// Insert is Exec for an INSERT of one row into a table whose key the database makes and whose name is id. It returns
+// that key.
+func (db *DB) Insert(ctx context.Context, query string, args ...any) (id int64, err error) {
+	id, err = db.engine.insert(ctx, query, args)
+	return id, classify(err)
 }
 
 // ExecRow is Exec for a statement that returns at most one row, by RETURNING. Scan runs it and waits until it is on

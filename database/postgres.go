@@ -107,6 +107,11 @@ func (p *postgresServer) exec(ctx context.Context, query string, args, dest []an
 	return rows, err
 }
 
+func (p *postgresServer) insert(ctx context.Context, query string, args []any) (id int64, err error) {
+	_, err = p.exec(ctx, query+" RETURNING id", args, []any{&id})
+	return id, err
+}
+
 // write runs fn in a transaction, and again if it is known that nothing of it was kept.
 func (p *postgresServer) write(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -123,10 +123,20 @@ func (f *sqliteFile) queryRow(ctx context.Context, query string, args, dest []an
 
 func (f *sqliteFile) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
 	err = f.writer.write(ctx, true, func(tx *Tx) (err error) {
-		rows, err = tx.runner.run(query, args, dest)
+		rows, err = tx.run(query, args, dest)
 		return err
 	})
 	return rows, err
+}
+
+// insert asks SQLite for the key: RETURNING would make a temporary table for it, a fifth of the time of an INSERT.
+func (f *sqliteFile) insert(ctx context.Context, query string, args []any) (id int64, err error) {
+	err = f.writer.write(ctx, true, func(tx *Tx) (err error) {
+		_, err = tx.run(query, args, nil)
+		id = f.writer.conn.lastInsertID()
+		return err
+	})
+	return id, err
 }
 
 func (f *sqliteFile) write(ctx context.Context, fn func(*Tx) error) error {

@@ -79,7 +79,7 @@ func isJSON(header http.Header) bool {
 		return false
 	}
 	contentType := header.Get("Content-Type")
-	if contentType == "" {
+	if contentType == "" || contentType == "application/json" {
 		return true
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
@@ -106,18 +106,28 @@ func (o Object) decode(dst reflect.Value) (invalid []FieldError) {
 }
 
 func decodeField(value json.RawMessage, dst reflect.Value) error {
-	pointer := dst.Addr().Interface()
-	_, isText := pointer.(encoding.TextUnmarshaler)
 	switch {
 	case value == nil:
 		return textMissing
 	case string(value) == "null":
 		return textNull
-	case (isText || dst.Kind() == reflect.String) && value[0] != '"':
-		return textString
 	}
-	if err := json.Unmarshal(value, pointer); err != nil {
-		return err
+	pointer := dst.Addr().Interface()
+	if own, ok := pointer.(json.Unmarshaler); ok { // encoding/json would read the value once more to find its end
+		return own.UnmarshalJSON(value)
+	}
+	text, isText := pointer.(encoding.TextUnmarshaler)
+	switch {
+	case !isText && dst.Kind() != reflect.String:
+		return json.Unmarshal(value, pointer)
+	case value[0] != '"':
+		return textString
+	case !isText:
+		dst.SetString(unquote(value))
+	default:
+		if err := text.UnmarshalText([]byte(unquote(value))); err != nil {
+			return err
+		}
 	}
 	if dst.Kind() == reflect.String && dst.Len() == 0 {
 		return textEmpty

@@ -18,9 +18,9 @@ type store struct {
 func (s *store) insert(ctx context.Context, o Order) (id int64, err error) {
 	const query = `
 		INSERT INTO orders (user_id, product, price, status, created_at)
-		VALUES ($1, $2, $3, $4, $5) RETURNING id`
-	err = s.db.ExecRow(ctx, query,
-		o.UserID, string(o.Product), int64(o.Price), string(o.Status), o.CreatedAt.UnixMilli()).Scan(&id)
+		VALUES ($1, $2, $3, $4, $5)`
+	id, err = s.db.Insert(ctx, query,
+		o.UserID, string(o.Product), int64(o.Price), string(o.Status), o.CreatedAt.UnixMilli())
 	if err != nil {
 		return 0, fmt.Errorf("insert order: %w", err)
 	}

@@ -20,8 +20,8 @@ type store struct {
 func (s *store) insert(ctx context.Context, name Username, email Email, hash string, at time.Time) (id int64, err error) {
 	const query = `
 		INSERT INTO users (username, username_key, email, password_hash, created_at)
-		VALUES ($1, $2, $3, $4, $5) RETURNING id`
-	err = s.db.ExecRow(ctx, query, name.typed, name.key, string(email), hash, at.UnixMilli()).Scan(&id)
+		VALUES ($1, $2, $3, $4, $5)`
+	id, err = s.db.Insert(ctx, query, name.typed, name.key, string(email), hash, at.UnixMilli())
 	switch {
 	case database.IsUniqueViolation(err):
 		return 0, ErrNameTaken
