@@ -65,7 +65,7 @@ func backup(ctx context.Context, source, path string) error {
 // vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), puts it
 // into the mode that it will be used in, and reads it through.
 func vacuumInto(ctx context.Context, source, path string) (err error) {
-	from, err := openPool(source, 1, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
+	from, err := openPool(source, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func vacuumInto(ctx context.Context, source, path string) (err error) {
 	if _, err := from.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
 		return err
 	}
-	to, err := openPool(path, 1, url.Values{"_pragma": {"journal_mode(WAL)"}})
+	to, err := openPool(path, url.Values{"_pragma": {"journal_mode(WAL)"}})
 	if err != nil {
 		return err
 	}

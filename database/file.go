@@ -113,7 +113,7 @@ func inspect(ctx context.Context, path string) (marked bool, err error) {
 }
 
 func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) {
-	pool, err := openPool(path, 1, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {mode}})
+	pool, err := openPool(path, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {mode}})
 	if err != nil {
 		return false, err
 	}

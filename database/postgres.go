@@ -96,15 +96,46 @@ func (p *postgresServer) stats() Stats {
 func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest []any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return p.tryAgain(ctx, isLost, func() error { return p.db.QueryRowContext(ctx, query, args...).Scan(dest...) })
+	return p.tryAgain(ctx, isLost, func() error { return p.conns.QueryRow(ctx, query, args...).Scan(dest...) })
 }
 
+// exec runs a statement outside of a transaction, where PostgreSQL makes it one by itself: one message and its answer
+// instead of three.
 func (p *postgresServer) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
-	err = p.write(ctx, func(tx *Tx) (err error) {
-		rows, err = tx.run(query, args, dest)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err = p.tryAgain(ctx, isNotKept, func() (err error) {
+		rows, err = p.execOnce(ctx, query, args, dest)
 		return err
 	})
 	return rows, err
+}
+
+// execOnce returns an error that wraps ErrOutcomeUnknown unless the server refused the statement, or it was not sent.
+func (p *postgresServer) execOnce(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
+	conn, err := p.conns.Acquire(ctx)
+	if err != nil {
+		return 0, classify(err)
+	}
+	defer conn.Release()
+	if dest != nil {
+		err = conn.QueryRow(ctx, query, args...).Scan(dest...)
+	} else {
+		var tag pgconn.CommandTag
+		tag, err = conn.Exec(ctx, query, args...)
+		rows = tag.RowsAffected()
+	}
+	if err == nil || errors.Is(err, sql.ErrNoRows) || isRefused(err) || pgconn.SafeToRetry(err) {
+		return rows, classify(err)
+	}
+	return 0, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+}
+
+// isRefused reports an error after which the server goes on with the connection, and has rolled back. One that ends
+// the connection may come after a commit.
+func isRefused(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.SeverityUnlocalized == "ERROR"
 }
 
 func (p *postgresServer) insert(ctx context.Context, query string, args []any) (id int64, err error) {
@@ -116,10 +147,12 @@ func (p *postgresServer) insert(ctx context.Context, query string, args []any) (
 func (p *postgresServer) write(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	again := func(err error) bool {
-		return !errors.Is(err, ErrOutcomeUnknown) && (lostToAnother(err) || isLost(err))
-	}
-	return p.tryAgain(ctx, again, func() error { return p.transact(ctx, fn) })
+	return p.tryAgain(ctx, isNotKept, func() error { return p.transact(ctx, fn) })
+}
+
+// isNotKept reports that what failed was not kept, and why it is worth another try.
+func isNotKept(err error) bool {
+	return !errors.Is(err, ErrOutcomeUnknown) && (lostToAnother(err) || isLost(err))
 }
 
 // tryAgain calls try until it succeeds, or fails otherwise than again allows, a few times at most and as long
@@ -231,47 +264,6 @@ func (p *postgresServer) migrate(ctx context.Context, module string, files fs.FS
 		return err
 	}
 	return migrate(ctx, goose.DialectPostgres, p.db, module, files, check, goose.WithSessionLocker(locker))
-}
-
-func (p *postgresServer) pool() *sql.DB { return p.db }
-
-func (p *postgresServer) hasTable(ctx context.Context, name string) (there bool, err error) {
-	err = p.db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&there)
-	return there, err
-}
-
-func (p *postgresServer) lastID(ctx context.Context, table Table) (id int64, err error) {
-	const query = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, $2)::regclass), 0)"
-	err = p.db.QueryRowContext(ctx, query, table.Name, table.Columns[0]).Scan(&id)
-	return id, err
-}
-
-func (p *postgresServer) setLastID(ctx context.Context, table Table, id int64) error {
-	const query = "SELECT setval(pg_get_serial_sequence($1, $2), greatest($3::bigint, 1), $3::bigint > 0)"
-	_, err := p.db.ExecContext(ctx, query, table.Name, table.Columns[0], id)
-	return err
-}
-
-// lockCopy takes a lock that belongs to the schema and goes with its connection.
-func (p *postgresServer) lockCopy(ctx context.Context) (unlock func(), err error) {
-	conn, err := p.db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var locked bool
-	err = conn.QueryRowContext(ctx,
-		"SELECT pg_try_advisory_lock(hashtextextended('userorder copy to ' || current_schema(), 0))").Scan(&locked)
-	if err == nil && !locked {
-		err = errCopying
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return func() {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it, and so gives up the lock
-		_ = conn.Close()
-	}, nil
 }
 
 func (p *postgresServer) close() error {

@@ -116,7 +116,8 @@ func TestNothingElseIsRunAgain(t *testing.T) {
 	require.Equal(t, 1, attempts)
 }
 
-func TestAConnectionThatIsLostDuringCommitLeavesTheOutcomeUnknown(t *testing.T) {
+// hangingUp is a database whose server ends the connection in the middle of a commit that inserts a note.
+func hangingUp(t *testing.T) *database.DB {
 	db := serializable(t)
 	for _, statement := range []string{
 		`CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -124,11 +125,45 @@ func TestAConnectionThatIsLostDuringCommitLeavesTheOutcomeUnknown(t *testing.T) 
 		`CREATE CONSTRAINT TRIGGER hang_up AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED
 			FOR EACH ROW EXECUTE FUNCTION hang_up()`,
 	} {
-		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
-			_, err := tx.Exec(statement)
-			return err
-		}))
+		_, err := db.Exec(t.Context(), statement)
+		require.NoError(t, err)
 	}
+	return db
+}
+
+func TestAStatementWhoseConnectionIsLostIsNotTriedAgain(t *testing.T) {
+	db := hangingUp(t)
+	for range 3 {
+		_, err := db.Exec(t.Context(), "INSERT INTO notes (id, body) VALUES (2, 'b')")
+		require.ErrorIs(t, err, database.ErrOutcomeUnknown)
+		require.NotErrorIs(t, err, database.ErrUnavailable)
+		var id int64
+		err = db.ExecRow(t.Context(), "INSERT INTO notes (id, body) VALUES (3, 'c') RETURNING id").Scan(&id)
+		require.ErrorIs(t, err, database.ErrOutcomeUnknown)
+		require.NoError(t, db.Ping(t.Context()), "the pool still has the dead connection")
+	}
+}
+
+func TestAStatementThatLosesToAnotherIsRunAgain(t *testing.T) {
+	db := serializable(t)
+	for _, statement := range []string{
+		"CREATE SEQUENCE tries", // which no rollback sets back
+		`CREATE FUNCTION lose_twice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('tries') < 3 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END IF;
+			RETURN NEW; END $$`,
+		"CREATE TRIGGER lose_twice BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION lose_twice()",
+	} {
+		_, err := db.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	id, err := db.Insert(t.Context(), "INSERT INTO notes (id, body) VALUES (2, 'b')")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, id)
+	require.Equal(t, 2, countNotes(t, db))
+}
+
+func TestAConnectionThatIsLostDuringCommitLeavesTheOutcomeUnknown(t *testing.T) {
+	db := hangingUp(t)
 	attempts := 0
 	err := db.Write(t.Context(), func(tx *database.Tx) error {
 		attempts++

@@ -87,12 +87,13 @@ func openSQLite(ctx context.Context, path string, options Options) (_ engine, er
 	if f.readers, err = openReaders(f.path, min(max(2, runtime.GOMAXPROCS(0)), 4)); err != nil {
 		return nil, err
 	}
-	f.copying, err = openPool(f.path, 1, url.Values{"_pragma": readerPragmas, "mode": {"ro"}})
+	f.copying, err = openPool(f.path, url.Values{"_pragma": readerPragmas, "mode": {"ro"}})
 	return f, err
 }
 
-// openPool opens a pool whose connections stay open, so that what they have prepared and cached stays too.
-func openPool(path string, size int, options url.Values) (*sql.DB, error) {
+// openPool opens the file for database/sql, as a pool of one connection: for what goose asks for, and for what is not
+// asked for often.
+func openPool(path string, options url.Values) (*sql.DB, error) {
 	path, err := filepath.Abs(path) // a file: URI has no others
 	if err != nil {
 		return nil, err
@@ -106,8 +107,7 @@ func openPool(path string, size int, options url.Values) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool.SetMaxOpenConns(size)
-	pool.SetMaxIdleConns(size)
+	pool.SetMaxOpenConns(1)
 	return pool, nil
 }
 
@@ -168,7 +168,7 @@ func (f *sqliteFile) resume(ctx context.Context) error {
 	if !f.writer.stalled.Load() {
 		return nil // somebody else has found out
 	}
-	pool, err := openPool(f.path, 1, url.Values{"_pragma": writerPragmas})
+	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas})
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func touch(tx *Tx) error {
 
 // migrate uses a connection of its own, because the writer never gives its one away.
 func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS, check bool) error {
-	pool, err := openPool(f.path, 1, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}})
+	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -41,10 +42,10 @@ func (c *connection) prepare(query string) (*statement, error) {
 	s.stmt = pointerAt(out)
 	for i := range sqlite3.Xsqlite3_bind_parameter_count(c.tls, s.stmt) {
 		name := libc.GoString(sqlite3.Xsqlite3_bind_parameter_name(c.tls, s.stmt, i+1))
-		number, err := strconv.Atoi(name[1:])
-		if err != nil {
+		number, err := strconv.Atoi(strings.TrimPrefix(name, "$")) // the name of a ? is empty
+		if err != nil || number < 1 {
 			s.finalize()
-			return nil, fmt.Errorf("parameter %s is not of the form $1", name)
+			return nil, fmt.Errorf("parameter %q is not of the form $1", name)
 		}
 		s.order = append(s.order, number)
 	}
@@ -71,7 +72,7 @@ func (s *statement) bind(args []any) error {
 		if number > len(args) {
 			return fmt.Errorf("there is no argument for $%d", number)
 		}
-		n, err := s.bindOne(int32(i+1), args[number-1], free) //nolint:gosec // SQLite allows 32766
+		n, err := s.bindOne(int32(i+1), args[number-1], free)
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (s *statement) row(dest []any) error {
 		return fmt.Errorf("%d columns for %d destinations", columns, len(dest))
 	}
 	for i, to := range dest {
-		if err := s.column(int32(i), to); err != nil { //nolint:gosec // SQLite allows 2000
+		if err := s.column(int32(i), to); err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
 		}
 	}
