@@ -54,9 +54,11 @@ func FuzzToken(f *testing.F) {
 		require.Equal(t, raw == "", err == nil, "%q at %d: %v", raw, cut, err)
 
 		want, lawful := isLawful(header, claims)
-		id, err = tokens.Verify(sign(sha256.New, secret, string(header), string(claims)))
-		require.Equal(t, lawful, err == nil, err)
-		require.Equal(t, want, id)
+		for range 2 { // the second time from the cache
+			id, err = tokens.Verify(sign(sha256.New, secret, string(header), string(claims)))
+			require.Equal(t, lawful, err == nil, err)
+			require.Equal(t, want, id)
+		}
 		for _, algorithm := range []func() hash.Hash{sha512.New384, sha512.New} {
 			_, err = tokens.Verify(sign(algorithm, secret, string(header), string(claims)))
 			require.Error(t, err)

@@ -185,6 +185,52 @@ func TestWhateverTheClockDoesATokenIsGoodFromItsIssueToItsEndAlone(t *testing.T)
 	}
 }
 
+func TestATokenThatIsRememberedIsJudgedLikeANewOne(t *testing.T) {
+	clock := now
+	remembering := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
+	const day = 24 * 60 * 60
+	for _, claims := range []string{
+		good,
+		`{"sub":"7","exp":1800000001}`,
+		`{"sub":"7","exp":1800000000.5}`,
+		`{"sub":"7","nbf":1800000010,"exp":1800000100}`,
+		`{"sub":"7","iat":1800000006,"exp":1800000100}`,
+		fmt.Sprintf(`{"sub":"7","exp":%d}`, 1800000000+day+5),
+		fmt.Sprintf(`{"sub":"7","exp":%d}`, 1800000000+day+60),
+		`{"sub":"0","exp":1800003600}`, `{"sub":"7"}`,
+	} {
+		token := sign(sha256.New, secret, hs256, claims)
+		taken := 0
+		for _, seconds := range []float64{0, 0, 1, 0.4, 0.5, 0, 4, 5, 6, 9, 10, 11, 0, 99, 100, 101, 3599, 3600, 0, -day, 60, 0, 2 * day, 0} {
+			clock = now.Add(time.Duration(seconds * float64(time.Second)))
+			at := clock
+			want, wantErr := newTokens(t, auth.Config{Now: func() time.Time { return at }}).Verify(token)
+			id, err := remembering.Verify(token)
+			require.Equal(t, wantErr == nil, err == nil, "%s at %v s: %v, but remembered: %v", claims, seconds, wantErr, err)
+			require.Equal(t, want, id)
+			if err == nil {
+				taken++
+			}
+		}
+		require.Equal(t, strings.Contains(claims, `"7","`), taken > 0, claims)
+	}
+}
+
+func TestOneLetterMakesARememberedTokenAnotherOne(t *testing.T) {
+	tokens := newTokens(t, auth.Config{})
+	token := sign(sha256.New, secret, hs256, good)
+	for i := range token {
+		_, err := tokens.Verify(token)
+		require.NoError(t, err)
+		letter := "A"
+		if token[i] == 'A' {
+			letter = "B"
+		}
+		_, err = tokens.Verify(token[:i] + letter + token[i+1:])
+		require.Error(t, err, "letter %d", i)
+	}
+}
+
 func TestALongerTTLIsNotCutToADay(t *testing.T) {
 	tokens := newTokens(t, auth.Config{TTL: 48 * time.Hour})
 	token, err := tokens.Issue(7)

@@ -3,6 +3,7 @@ package database_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -71,6 +72,16 @@ func TestAStatementIsATransactionOfItsOwn(t *testing.T) {
 			var count int
 			require.NoError(t, db.QueryRow(ctx, "SELECT count(*) FROM tasks").Scan(&count))
 			require.Equal(t, 2, count)
+		})
+		t.Run("one whose row does not fit changes nothing on SQLite", func(t *testing.T) {
+			var number int64
+			err := db.ExecRow(ctx, "UPDATE tasks SET done = 3 WHERE name = 'b' RETURNING name").Scan(&number)
+			require.Error(t, err)
+			var done int64
+			require.NoError(t, db.QueryRow(ctx, "SELECT done FROM tasks WHERE name = 'b'").Scan(&done))
+			if !errors.Is(err, database.ErrOutcomeUnknown) { // which is what PostgreSQL's is
+				require.EqualValues(t, 2, done)
+			}
 		})
 		t.Run("it does nothing for a caller that has gone", func(t *testing.T) {
 			gone, cancel := context.WithCancel(ctx)

@@ -122,7 +122,8 @@ func (f *sqliteFile) queryRow(ctx context.Context, query string, args, dest []an
 }
 
 func (f *sqliteFile) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
-	err = f.writer.write(ctx, true, func(tx *Tx) (err error) {
+	single := dest == nil // what a row holds may not fit into dest after the statement has done its work
+	err = f.writer.write(ctx, single, func(tx *Tx) (err error) {
 		rows, err = tx.run(query, args, dest)
 		return err
 	})

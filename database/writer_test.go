@@ -223,7 +223,7 @@ func BenchmarkWrite(b *testing.B) {
 			for range callers {
 				group.Go(func() {
 					for left.Add(-1) >= 0 {
-						if err := db.Write(context.Background(), insertOrder); err != nil {
+						if _, err := db.Insert(context.Background(), "INSERT INTO notes (body) VALUES (NULL)"); err != nil {
 							b.Error(err)
 							return
 						}
@@ -238,7 +238,16 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-func insertOrder(tx *Tx) error {
-	var id int64
-	return tx.QueryRow("INSERT INTO notes (body) VALUES (NULL) RETURNING id").Scan(&id)
+// BenchmarkQueryRow reads one row by its key.
+func BenchmarkQueryRow(b *testing.B) {
+	db, _ := openFile(b)
+	require.NoError(b, db.Write(b.Context(), insert("a")))
+	b.ReportAllocs()
+	for b.Loop() {
+		var id int64
+		var body string
+		if err := db.QueryRow(b.Context(), "SELECT id, body FROM notes WHERE id = $1", 1).Scan(&id, &body); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
