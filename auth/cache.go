@@ -12,7 +12,7 @@ const maxVerified = 8192
 
 // cache remembers tokens whose signature and form were found good, which does not change as long as the secrets
 // do not, so that a client's next request need not pay for that again. What changes with time is checked each time.
-// A token is known by its SHA-256: a core dump holds no token that could be used. It is safe for concurrent use.
+// A token is known by its SHA-256, so that the cache itself holds none that could be used. It is safe for concurrent use.
 type cache struct {
 	mu     sync.RWMutex
 	tokens map[[sha256.Size]byte]verified

@@ -21,7 +21,7 @@ type connection struct {
 	statements map[string]*statement
 
 	mu    sync.Mutex
-	began time.Time // when the query began that is being watched, or zero
+	until time.Time // when the query that runs is interrupted, or zero
 	watch *time.Timer
 	armed bool
 }
@@ -106,37 +106,37 @@ func (c *connection) run(query string, args, dest []any) (rows int64, err error)
 // lastInsertID returns the key of the row that was inserted last.
 func (c *connection) lastInsertID() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.tls, c.db) }
 
-// queryRow is run for a query and at most a time, after which it fails with SQLITE_INTERRUPT.
+// queryRow is run for a query and at most a time, no longer than timeout, after which it fails with SQLITE_INTERRUPT.
 func (c *connection) queryRow(limit time.Duration, query string, args, dest []any) error {
 	c.mu.Lock()
-	c.began = time.Now()
+	c.until = time.Now().Add(limit)
 	switch {
 	case c.watch == nil:
-		c.watch, c.armed = time.AfterFunc(limit, func() { c.interrupt(limit) }), true
-	case !c.armed:
+		c.watch = time.AfterFunc(limit, c.interrupt)
+	case !c.armed, limit < timeout: // a watch that is armed may be for later
 		c.watch.Reset(limit)
-		c.armed = true
 	}
+	c.armed = true
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
-		c.began = time.Time{}
+		c.until = time.Time{}
 		c.mu.Unlock()
 	}()
 	_, err := c.run(query, args, dest)
 	return err
 }
 
-// interrupt ends the query that runs if it has run for longer than limit, and looks again when that may be so. The
-// watch is left to run out, since to set and stop one for each query costs more than most queries.
-func (c *connection) interrupt(limit time.Duration) {
+// interrupt ends the query that runs if its time is up, and looks again when that may be so. The watch is left to run
+// out, since to set and stop one for each query costs more than most queries.
+func (c *connection) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.began.IsZero() { // of a closed one, too
+	if c.until.IsZero() { // of a closed one, too
 		c.armed = false
 		return
 	}
-	left := limit - time.Since(c.began)
+	left := time.Until(c.until)
 	if left <= 0 {
 		tls := libc.NewTLS() // c.tls is the other goroutine's
 		sqlite3.Xsqlite3_interrupt(tls, c.db)
@@ -176,11 +176,12 @@ func (c *connection) close() error {
 type sqliteError struct {
 	code int // extended (https://www.sqlite.org/rescode.html)
 	text string
+	ran  bool // the statement had begun
 }
 
 func (e *sqliteError) Error() string { return fmt.Sprintf("%s (%d)", e.text, e.code) }
 
-func sqliteErrorOf(tls *libc.TLS, db uintptr, code int32) error {
+func sqliteErrorOf(tls *libc.TLS, db uintptr, code int32) *sqliteError {
 	text := libc.GoString(sqlite3.Xsqlite3_errstr(tls, code))
 	if db != 0 {
 		if more := libc.GoString(sqlite3.Xsqlite3_errmsg(tls, db)); more != text {

@@ -2,8 +2,11 @@ package database
 
 import (
 	"database/sql"
+	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -30,6 +33,8 @@ func TestAConnectionRefusesWhatItCannotConvert(t *testing.T) {
 		{"a number for a text", "SELECT 1", nil, []any{&text}, "column 1: a *string cannot hold"},
 		{"nothing for a number", "SELECT NULL", nil, []any{&number}, "column 1: a *int64 cannot hold"},
 		{"a destination of another type", "SELECT 1", nil, []any{&flag}, "column 1: a *bool cannot hold"},
+		{"a fraction for a Scanner", "SELECT 1.5", nil, []any{&sql.NullInt64{}}, "column 1: a *sql.NullInt64 cannot hold"},
+		{"two statements", "SELECT 1; SELECT 2", nil, []any{&number}, "more than one statement"},
 		{"no SQL", "SELEKT", nil, []any{&number}, `near "SELEKT": syntax error`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -45,17 +50,66 @@ func TestAQueryIsNotInterruptedForTheTimeOfTheOneBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, file := openFile(t)
 		require.NoError(t, db.Write(t.Context(), insert("a")))
-		c, err := file.readers.take(t.Context())
+		c, _, err := file.readers.take(t.Context())
 		require.NoError(t, err)
 		defer file.readers.give(c)
 		var n int
 		require.NoError(t, c.queryRow(timeout, "SELECT count(*) FROM notes", nil, []any{&n}))
 		require.True(t, c.armed)
-		c.interrupt(timeout) // as the watch does when nothing runs
+		c.interrupt() // as the watch does when nothing runs
 		require.False(t, c.armed)
 		require.NoError(t, c.queryRow(timeout, "SELECT count(*) FROM notes", nil, []any{&n}))
 		require.True(t, c.armed, "the next query is not watched")
 	})
+}
+
+func TestReadersCloseWhileQueriesCome(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		db, _ := openFile(t)
+		var group sync.WaitGroup
+		for range 16 {
+			group.Go(func() {
+				for {
+					var n int
+					if err := db.QueryRow(t.Context(), "SELECT count(*) FROM notes").Scan(&n); err != nil {
+						if !errors.Is(err, ErrUnavailable) {
+							t.Errorf("a closed database says %v", err)
+						}
+						return
+					}
+				}
+			})
+		}
+		time.Sleep(time.Millisecond)
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		group.Wait()
+	}
+}
+
+// TestWhatAStatementHasHalfDoneIsNotKept: SQLite undoes a statement that a constraint stops, but not always one that
+// fails in another way.
+func TestWhatAStatementHasHalfDoneIsNotKept(t *testing.T) {
+	t.Parallel()
+	db, _ := openFile(t)
+	_, err := db.Exec(t.Context(), "CREATE TABLE strict (a INTEGER) STRICT")
+	require.NoError(t, err)
+	for _, statement := range []string{
+		"INSERT INTO strict VALUES (1), ('x')",
+		"INSERT INTO strict SELECT abs(value) FROM (SELECT 1 AS value UNION ALL SELECT -9223372036854775807 - 1)", // overflows
+	} {
+		_, err = db.Exec(t.Context(), statement)
+		require.Error(t, err, statement)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown, statement)
+		var rows int
+		require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM strict").Scan(&rows))
+		require.Zero(t, rows, statement)
+	}
+	require.NoError(t, db.Ping(t.Context()))
+	_, err = db.Exec(t.Context(), "INSERT INTO strict VALUES (1)")
+	require.NoError(t, err)
 }
 
 func TestOneStatementThatFailsDoesNoHarmToItsGroup(t *testing.T) {

@@ -137,7 +137,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, 
 }
 
 // Insert is Exec for an INSERT of one row into a table whose key the database makes and whose name is id. It returns
-// that key.
+// that key, or sql.ErrNoRows if ON CONFLICT left the row out.
 func (db *DB) Insert(ctx context.Context, query string, args ...any) (id int64, err error) {
 	id, err = db.engine.insert(ctx, query, args)
 	return id, classify(err)
@@ -204,9 +204,9 @@ func (db *DB) Close() error {
 
 // Tx runs the statements of one Write.
 //
-// Its methods take no context: they use one that the engine chose. On SQLite that one must never end, for
-// an interrupted INSERT, UPDATE or DELETE rolls back the whole transaction and with it the work of
-// everybody else in the group (https://www.sqlite.org/c3ref/interrupt.html).
+// Its methods take no context: on SQLite a statement of a group must not be cancelled, for an interrupted INSERT, UPDATE
+// or DELETE rolls back the whole transaction and with it the work of everybody else
+// (https://www.sqlite.org/c3ref/interrupt.html).
 type Tx struct {
 	runner runner
 }

@@ -32,7 +32,7 @@ func TestAQueryThatGetsNoConnectionGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, file := openFile(t)
 		for range file.readers.size {
-			conn, err := file.readers.take(t.Context())
+			conn, _, err := file.readers.take(t.Context())
 			require.NoError(t, err)
 			defer file.readers.give(conn)
 		}
@@ -49,10 +49,32 @@ func TestAQueryThatRunsTooLongIsInterrupted(t *testing.T) {
 	db, _ := openFile(t)
 	start := time.Now()
 	var n int
-	const endless = `WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM naturals) SELECT count(*) FROM naturals`
 	requireTimeout(t, start, db.QueryRow(t.Context(), endless).Scan(&n))
 	require.NoError(t, db.Ping(t.Context()))
 }
+
+func TestTheTimeThatAQueryHasWaitedForAConnectionIsTakenFromItsTime(t *testing.T) {
+	t.Parallel()
+	db, file := openFile(t)
+	var taken []*connection
+	for range file.readers.size {
+		conn, _, err := file.readers.take(t.Context())
+		require.NoError(t, err)
+		var n int
+		require.NoError(t, conn.queryRow(timeout, "SELECT 1", nil, []any{&n})) // arms the watch
+		taken = append(taken, conn)
+	}
+	time.AfterFunc(2*time.Second, func() {
+		for _, conn := range taken {
+			file.readers.give(conn)
+		}
+	})
+	start := time.Now()
+	var n int
+	requireTimeout(t, start, db.QueryRow(t.Context(), endless).Scan(&n))
+}
+
+const endless = `WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM naturals) SELECT count(*) FROM naturals`
 
 func TestAFileThatTakesTooLongToCheckIsOpenedAllTheSame(t *testing.T) {
 	t.Parallel()

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	// ErrOutcomeUnknown means that a commit was sent and its answer was not a success: the change may be
-	// kept or lost, and only a look at the data can tell.
+	// ErrOutcomeUnknown means that a commit, or on PostgreSQL a single statement, was sent and its answer was neither a
+	// success nor a refusal: the change may be kept or lost, and only a look at the data can tell.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 
 	// ErrUnavailable means that the database could not do its work now, and that nothing was changed.

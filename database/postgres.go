@@ -111,7 +111,8 @@ func (p *postgresServer) exec(ctx context.Context, query string, args, dest []an
 	return rows, err
 }
 
-// execOnce returns an error that wraps ErrOutcomeUnknown unless the server refused the statement, or it was not sent.
+// execOnce returns an error that wraps ErrOutcomeUnknown unless the server refused the statement, or certainly never
+// got it.
 func (p *postgresServer) execOnce(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
 	conn, err := p.conns.Acquire(ctx)
 	if err != nil {
@@ -132,10 +133,11 @@ func (p *postgresServer) execOnce(ctx context.Context, query string, args, dest 
 }
 
 // isRefused reports an error after which the server goes on with the connection, and has rolled back. One that ends
-// the connection may come after a commit.
+// the connection may come after a commit, and so may what a pooler says of a server that it has lost (class 08).
 func isRefused(err error) bool {
+	const completionUnknown = "40003"
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.SeverityUnlocalized == "ERROR"
+	return ok && e.SeverityUnlocalized == "ERROR" && !strings.HasPrefix(e.Code, "08") && e.Code != completionUnknown
 }
 
 func (p *postgresServer) insert(ctx context.Context, query string, args []any) (id int64, err error) {

@@ -22,6 +22,8 @@ type readers struct {
 	mu     sync.Mutex
 	idle   []*connection
 	closed bool
+	open   sync.WaitGroup // connections
+	err    error          // of closing them
 
 	waiting atomic.Int64 // how many wait now
 	waits   atomic.Int64
@@ -37,6 +39,7 @@ func openReaders(path string, size int) (*readers, error) {
 			return nil, errors.Join(err, r.close())
 		}
 		r.size++
+		r.open.Add(1)
 		r.idle = append(r.idle, c)
 	}
 	return r, nil
@@ -45,24 +48,31 @@ func openReaders(path string, size int) (*readers, error) {
 // queryRow runs a query on the next connection that is free. It waits for one, and lets the query run, for 5
 // seconds at most. A caller whose context ends while its query runs gets the answer all the same.
 func (r *readers) queryRow(ctx context.Context, query string, args, dest []any) error {
-	c, err := r.take(ctx)
+	c, waited, err := r.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.give(c)
-	return c.queryRow(timeout, query, args, dest)
+	return c.queryRow(timeout-waited, query, args, dest)
 }
 
-func (r *readers) take(ctx context.Context) (*connection, error) {
+// take waits for a connection and returns how long it has waited.
+func (r *readers) take(ctx context.Context) (c *connection, waited time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if c := r.pop(); c != nil {
-		return c, nil
+		return c, 0, nil
 	}
 	began := time.Now()
 	r.waits.Add(1)
-	defer func() { r.waited.Add(int64(time.Since(began))) }()
+	c, err = r.wait(ctx)
+	waited = time.Since(began)
+	r.waited.Add(int64(waited))
+	return c, waited, err
+}
+
+func (r *readers) wait(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r.waiting.Add(1)
@@ -97,7 +107,11 @@ func (r *readers) pop() *connection {
 
 func (r *readers) give(c *connection) {
 	r.mu.Lock()
-	r.idle = append(r.idle, c)
+	if r.closed {
+		r.closeOne(c)
+	} else {
+		r.idle = append(r.idle, c)
+	}
 	r.mu.Unlock()
 	if r.waiting.Load() > 0 {
 		select {
@@ -117,22 +131,23 @@ func (r *readers) stats() Stats {
 }
 
 // close waits for the queries that run, closes the connections and refuses all queries that come after it.
-func (r *readers) close() (err error) {
+func (r *readers) close() error {
 	r.once.Do(func() {
 		close(r.closing)
-		r.waiting.Add(1)
-		for left := r.size; left > 0; {
-			r.mu.Lock()
-			idle := r.idle
-			r.idle, r.closed = nil, true
-			r.mu.Unlock()
-			for _, c := range idle {
-				err = errors.Join(err, c.close())
-			}
-			if left -= len(idle); left > 0 {
-				<-r.freed
-			}
+		r.mu.Lock()
+		r.closed = true
+		for _, c := range r.idle {
+			r.closeOne(c)
 		}
+		r.idle = nil
+		r.mu.Unlock()
 	})
-	return err
+	r.open.Wait()
+	return r.err
+}
+
+// closeOne must be called with mu locked.
+func (r *readers) closeOne(c *connection) {
+	r.err = errors.Join(r.err, c.close())
+	r.open.Done()
 }

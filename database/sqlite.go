@@ -132,10 +132,15 @@ func (f *sqliteFile) exec(ctx context.Context, query string, args, dest []any) (
 
 // insert asks SQLite for the key: RETURNING would make a temporary table for it, a fifth of the time of an INSERT.
 func (f *sqliteFile) insert(ctx context.Context, query string, args []any) (id int64, err error) {
-	err = f.writer.write(ctx, true, func(tx *Tx) (err error) {
-		_, err = tx.run(query, args, nil)
+	err = f.writer.write(ctx, true, func(tx *Tx) error {
+		switch rows, err := tx.run(query, args, nil); {
+		case err != nil:
+			return err
+		case rows == 0: // so the last key is another statement's
+			return sql.ErrNoRows
+		}
 		id = f.writer.conn.lastInsertID()
-		return err
+		return nil
 	})
 	return id, err
 }

@@ -22,8 +22,8 @@ type statement struct {
 	room  int     // how many bytes of them it can hold
 }
 
-// prepare returns the statement of a text, which is prepared once. The texts are the stores' constants, so there
-// are few of them and none is ever dropped.
+// prepare returns the statement of a text, which is prepared once. There are few texts, the stores' constants above all,
+// so none is ever dropped. A text of several statements is refused, since SQLite would run the first alone.
 func (c *connection) prepare(query string) (*statement, error) {
 	if s, ok := c.statements[query]; ok {
 		return s, nil
@@ -34,12 +34,19 @@ func (c *connection) prepare(query string) (*statement, error) {
 	}
 	defer libc.Xfree(c.tls, text)
 	s := &statement{c: c, query: query}
-	out := c.tls.Alloc(int(unsafe.Sizeof(s.stmt)))
-	defer c.tls.Free(int(unsafe.Sizeof(s.stmt)))
-	if err := c.check(sqlite3.Xsqlite3_prepare_v2(c.tls, c.db, text, int32(len(query)), out, 0)); err != nil { //nolint:gosec // short
+	const size = int(unsafe.Sizeof(text))
+	out := c.tls.Alloc(2 * size)
+	defer c.tls.Free(2 * size)
+	rest := out + uintptr(size)
+	code := sqlite3.Xsqlite3_prepare_v2(c.tls, c.db, text, int32(len(query)), out, rest) //nolint:gosec // short
+	if err := c.check(code); err != nil {
 		return nil, err
 	}
 	s.stmt = pointerAt(out)
+	if done := int(pointerAt(rest) - text); strings.TrimSpace(query[done:]) != "" {
+		s.finalize()
+		return nil, fmt.Errorf("more than one statement: %s", query)
+	}
 	for i := range sqlite3.Xsqlite3_bind_parameter_count(c.tls, s.stmt) {
 		name := libc.GoString(sqlite3.Xsqlite3_bind_parameter_name(c.tls, s.stmt, i+1))
 		number, err := strconv.Atoi(strings.TrimPrefix(name, "$")) // the name of a ? is empty
@@ -129,7 +136,9 @@ func (s *statement) step() (row bool, err error) {
 	case sqlite3.SQLITE_DONE:
 		return false, nil
 	default:
-		return false, sqliteErrorOf(s.c.tls, s.c.db, code)
+		err := sqliteErrorOf(s.c.tls, s.c.db, code)
+		err.ran = true
+		return false, err
 	}
 }
 
@@ -181,7 +190,9 @@ func (s *statement) column(i int32, to any) error {
 			return nil
 		}
 	case sql.Scanner:
-		return to.Scan(s.value(kind, i))
+		if kind == sqlite3.SQLITE_INTEGER || kind == sqlite3.SQLITE_TEXT || kind == sqlite3.SQLITE_NULL {
+			return to.Scan(s.value(kind, i))
+		}
 	}
 	return fmt.Errorf("a %T cannot hold SQLite's type %d", to, kind)
 }

@@ -18,11 +18,12 @@ const maxGroup = 256
 var (
 	errClosed     = fmt.Errorf("%w: closed", ErrUnavailable)
 	errRolledBack = errors.New("SQLite gave it up")
+	errHalfDone   = errors.New("a statement may be half done")
 )
 
 // writer is group commit: the one goroutine that writes to a SQLite file. A commit costs a flush of the
 // disk, and one flush can serve many: the calls that arrive while a commit is being flushed share the next
-// transaction, each behind its own savepoint, and get their answers after its COMMIT.
+// transaction, each behind its own savepoint unless it is a single statement, and get their answers after its COMMIT.
 //
 // The queue is the channel itself. Nobody is in it but callers that are blocked in write, so a caller whose
 // context ends leaves it by returning.
@@ -164,7 +165,7 @@ func (w *writer) runOne(c *call) error {
 	if c.left {
 		return nil
 	}
-	if !c.single { // a single statement that fails is undone by SQLite (https://www.sqlite.org/lang_conflict.html, ABORT)
+	if !c.single {
 		if err := w.exec("SAVEPOINT call"); err != nil {
 			return err
 		}
@@ -186,6 +187,8 @@ func (w *writer) settle(c *call) error {
 	switch {
 	case c.err != nil && !w.conn.inTransaction():
 		return errRolledBack
+	case c.single && !isUndone(c.err):
+		return errHalfDone
 	case c.single:
 		return nil
 	case c.err != nil:
@@ -194,6 +197,22 @@ func (w *writer) settle(c *call) error {
 		}
 	}
 	return w.exec("RELEASE call")
+}
+
+// isUndone reports whether nothing is left of a single statement that failed with err. SQLite keeps what it needs to undo
+// one that a constraint stops (https://www.sqlite.org/lang_conflict.html, ABORT), but not always for other failures, such
+// as a value of the wrong type for a STRICT table.
+func isUndone(err error) bool {
+	e, ok := errors.AsType[*sqliteError](err)
+	if !ok || !e.ran {
+		return true
+	}
+	switch e.code {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_NOTNULL,
+		sqlite3.SQLITE_CONSTRAINT_CHECK, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return true
+	}
+	return false
 }
 
 // try runs fn and keeps its panic for the caller's goroutine.

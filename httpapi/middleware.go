@@ -12,7 +12,7 @@ import (
 )
 
 // exchange is one request on its way through the engine. It travels as the writer of the answer, which costs less
-// than gin's map of values.
+// than gin's map of values. Nobody may put another writer around it.
 type exchange struct {
 	gin.ResponseWriter
 	id        string
@@ -30,6 +30,9 @@ func exchangeOf(c *gin.Context) *exchange {
 	}
 	return &exchange{} // outside an engine of NewEngine
 }
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // clientOf returns the address of the client, or "" if it is unknown.
 func (x *exchange) clientOf(c *gin.Context) string {
