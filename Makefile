@@ -53,8 +53,9 @@ bench: ## measure it beside a Flask app and the limits of the machine, for 5 min
 bench-quick: ## the same in less than a minute and with figures that say little, into bench/quick
 	@go -C bench run . -quick
 
-fuzz: ## look for inputs that break a rule, FUZZTIME (1m) each on bodies, prices, ids and tokens
+fuzz: ## look for inputs that break a rule, FUZZTIME (1m) each on bodies, answers, prices, ids and tokens
 	$(FUZZ) -fuzz '^FuzzBind$$' ./httpapi
+	$(FUZZ) -fuzz '^FuzzAppendString$$' ./httpapi
 	$(FUZZ) -fuzz '^FuzzPrice$$' ./order
 	$(FUZZ) -fuzz '^FuzzOrderID$$' ./order
 	$(FUZZ) -fuzz '^FuzzToken$$' ./auth
