@@ -253,3 +253,21 @@ func TestAnIDInABody(t *testing.T) {
 		require.Equal(t, ok, json.Unmarshal([]byte(text), &id) == nil, text)
 	}
 }
+
+// BenchmarkBind reads the body of an order.
+func BenchmarkBind(b *testing.B) {
+	const body = `{"userid":"7","product":"product1","price":100.0}`
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Request = httptest.NewRequest("POST", "/things", strings.NewReader(body))
+		var order struct {
+			UserID  httpapi.ID `json:"userid,omitzero"`
+			Product string     `json:"product"`
+			Price   float64    `json:"price"`
+		}
+		if err := httpapi.Bind(c, &order); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
