@@ -149,12 +149,7 @@ var opsAddress = regexp.MustCompile(`msg=starting .* ops=(\S+)`)
 
 func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
-	response, err := http.Get(url)
-	require.NoError(t, err)
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	return response.StatusCode, string(text)
+	return call(t, url, "GET ", "", "")
 }
 
 func TestTheOpsAddressIsServedApartAndStopsWithTheService(t *testing.T) {

@@ -147,7 +147,10 @@ func (w *world) creates() (all []measurement) {
 }
 
 func (w *world) passwords() (all []measurement) {
-	all = append(all, w.hashes())
+	all = append(all, w.hashes(hashConcurrency()))
+	if cores := runtime.NumCPU(); cores > hashConcurrency() {
+		all = append(all, w.hashes(cores))
+	}
 	for _, name := range []string{login, register} {
 		script := func() func(int) load.Script {
 			if name == login {

@@ -40,11 +40,11 @@ func (w *world) disk(name string) measurement {
 	}
 }
 
-func (w *world) hashes() measurement {
+func (w *world) hashes(workers int) measurement {
 	return measurement{
-		Key: report.Key{Contender: onHash, Work: hash, Clients: hashConcurrency()},
+		Key: report.Key{Contender: onHash, Work: hash, Clients: workers},
 		count: func(ctx context.Context, during time.Duration) (report.Sample, error) {
-			return w.ask(ctx, "hash", "-workers", strconv.Itoa(hashConcurrency()), "-for", during.String())
+			return w.ask(ctx, "hash", "-workers", strconv.Itoa(workers), "-for", during.String())
 		},
 	}
 }

@@ -81,7 +81,12 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 		{"start the limits", w.startLimits},
 	} {
 		p.step("%s", step.name)
-		if err := step.do(ctx); err != nil {
+		err := step.do(ctx)
+		switch {
+		case errors.Is(err, contender.ErrMissing):
+			p.note("skipped: %v", err)
+			w.machine.Skipped = append(w.machine.Skipped, err.Error())
+		case err != nil:
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}

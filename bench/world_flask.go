@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -19,11 +18,6 @@ func (w *world) startFlask(ctx context.Context) error {
 		return err
 	}
 	app, err := contender.NewFlask(ctx, folder)
-	if errors.Is(err, contender.ErrMissing) {
-		w.progress.note("skipped: %v", err)
-		w.machine.Skipped = append(w.machine.Skipped, err.Error())
-		return nil
-	}
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 
@@ -16,11 +15,6 @@ const templateDatabase = "made"
 // startPostgres seeds in a server that need not outlive a crash, and measures in one that must.
 func (w *world) startPostgres(ctx context.Context) error {
 	server, err := w.stage.NewPostgres(ctx)
-	if errors.Is(err, contender.ErrMissing) {
-		w.progress.note("skipped: %v", err)
-		w.machine.Skipped = append(w.machine.Skipped, err.Error())
-		return nil
-	}
 	if err != nil {
 		return err
 	}

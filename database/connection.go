@@ -43,7 +43,7 @@ func openConnection(path string, flags int32, pragmas []string) (_ *connection, 
 	}
 	sqlite3.Xsqlite3_extended_result_codes(c.tls, c.db, 1)
 	for _, pragma := range pragmas {
-		if err := c.pragma(pragma); err != nil {
+		if _, err := c.run("PRAGMA "+pragma, nil, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -67,20 +67,6 @@ func (c *connection) open(path string, flags int32) (db uintptr, err error) {
 		return 0, err
 	}
 	return db, nil
-}
-
-// pragma runs a pragma whether it answers or not.
-func (c *connection) pragma(pragma string) error {
-	s, err := c.prepare("PRAGMA " + pragma)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		s.finalize()
-		delete(c.statements, s.query)
-	}()
-	_, err = s.step()
-	return err
 }
 
 // run runs a statement and returns how many rows it changed. It copies the first row that it returns into dest,

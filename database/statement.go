@@ -15,7 +15,6 @@ import (
 // statement is a prepared statement of a connection.
 type statement struct {
 	c     *connection
-	query string
 	stmt  uintptr // sqlite3_stmt *
 	order []int   // which $n each of SQLite's parameters is, which number them as they come
 	text  uintptr // holds the texts that are bound, until others are
@@ -33,7 +32,7 @@ func (c *connection) prepare(query string) (*statement, error) {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, text)
-	s := &statement{c: c, query: query}
+	s := &statement{c: c}
 	const size = int(unsafe.Sizeof(text))
 	out := c.tls.Alloc(2 * size)
 	defer c.tls.Free(2 * size)

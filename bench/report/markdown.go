@@ -41,7 +41,7 @@ func Markdown(p Page) string {
 	}, p.Results.rows())
 	write("\nCPU is the server's time on a core for each request, with PostgreSQL's processes where it is used. MB is what is "+
 		"resident of the server's own processes after the run, and at its peak: PostgreSQL's are not counted, mapped pages of the "+
-		"SQLite file are, once for each connection that reads. The hashes run on %d of the cores, as with the default of `HASH_CONCURRENCY`.\n", p.HashConcurrency)
+		"SQLite file are, once for each connection that reads. The service hashes on %d of the cores, as is the default of `HASH_CONCURRENCY`.\n", p.HashConcurrency)
 	b.WriteString(p.Results.starts())
 	b.WriteString(p.Results.client())
 	b.WriteString(p.Client)
