@@ -183,7 +183,7 @@ func TestWhatIsAnsweredIsWhatTheDocumentPromises(t *testing.T) {
 	})
 	tokens, err := auth.NewTokens(auth.Config{Secret: []byte(strings.Repeat("s", 32)), TTL: 1e12})
 	require.NoError(t, err)
-	token, err := tokens.Issue(1)
+	token, err := tokens.Issue(auth.Caller{UserID: 1})
 	require.NoError(t, err)
 	c.success(t, api, token)
 	c.refusals(t, token)

@@ -20,7 +20,7 @@ type cache struct {
 
 // verified is what a token says.
 type verified struct {
-	userID int64
+	caller *Caller
 	times  jwt.RegisteredClaims // without the claims that are no times
 }
 

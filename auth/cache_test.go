@@ -14,10 +14,10 @@ func TestACacheHasABound(t *testing.T) {
 		return sha256.Sum256(binary.AppendVarint(nil, int64(i)))
 	}
 	for i := range 2 * maxVerified {
-		c.put(key(i), verified{userID: int64(i)})
+		c.put(key(i), verified{caller: &Caller{UserID: int64(i)}})
 		v, ok := c.get(key(i))
 		require.True(t, ok, "the last one is not there")
-		require.EqualValues(t, i, v.userID)
+		require.EqualValues(t, i, v.caller.UserID)
 	}
 	require.Len(t, c.tokens, maxVerified)
 	c.drop(key(2*maxVerified - 1))

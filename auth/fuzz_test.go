@@ -46,18 +46,18 @@ func FuzzToken(f *testing.F) {
 		f.Add([]byte(hs256), []byte(good), raw)
 	}
 	f.Fuzz(func(t *testing.T, header, claims []byte, raw string) {
-		id, err := tokens.Verify(raw)
+		caller, err := tokens.Verify(raw)
 		require.Equal(t, ours[raw], err == nil, "%q: %v", raw, err)
-		require.Equal(t, err == nil, id > 0)
+		require.Equal(t, err == nil, caller.UserID > 0)
 		cut := len(claims) % len(valid)
 		_, err = tokens.Verify(valid[:cut] + raw + valid[cut:])
 		require.Equal(t, raw == "", err == nil, "%q at %d: %v", raw, cut, err)
 
 		want, lawful := isLawful(header, claims)
 		for range 2 { // the second time from the cache
-			id, err = tokens.Verify(sign(sha256.New, secret, string(header), string(claims)))
+			caller, err = tokens.Verify(sign(sha256.New, secret, string(header), string(claims)))
 			require.Equal(t, lawful, err == nil, err)
-			require.Equal(t, want, id)
+			require.Equal(t, want, caller)
 		}
 		for _, algorithm := range []func() hash.Hash{sha512.New384, sha512.New} {
 			_, err = tokens.Verify(sign(algorithm, secret, string(header), string(claims)))
@@ -68,18 +68,31 @@ func FuzzToken(f *testing.F) {
 
 // isLawful judges a token that is signed with our secret. The depth and the characters of its claims it
 // leaves to ParseObject, which FuzzBind holds.
-func isLawful(header, claims []byte) (id int64, lawful bool) {
+func isLawful(header, claims []byte) (caller auth.Caller, lawful bool) {
 	_, loose := httpapi.ParseObject(claims)
 	c, ok := namesOnce(claims)
 	if loose != nil || !ok || !isHeader(header) || !isInTime(c) {
-		return 0, false
+		return auth.Caller{}, false
 	}
 	sub, _ := c["sub"].(string)
 	id, err := strconv.ParseInt(sub, 10, 64)
 	if err != nil || !positive.MatchString(sub) || !isText(c["iss"]) || !isText(c["jti"]) || !isAudience(c["aud"]) {
-		return 0, false
+		return auth.Caller{}, false
 	}
-	return id, true
+	caller = auth.Caller{UserID: id, Role: auth.Customer}
+	if role, sent := c["role"]; sent {
+		if role != "staff" {
+			return auth.Caller{}, false
+		}
+		caller.Role = auth.Staff
+	}
+	if sid, sent := c["sid"]; sent {
+		text, _ := sid.(string)
+		if caller.SessionID, err = strconv.ParseInt(text, 10, 64); err != nil || !positive.MatchString(text) {
+			return auth.Caller{}, false
+		}
+	}
+	return caller, true
 }
 
 func isHeader(text []byte) bool {
@@ -108,7 +121,7 @@ func isInTime(claims map[string]any) bool {
 
 var (
 	positive   = regexp.MustCompile(`\A[1-9][0-9]{0,18}\z`)
-	registered = regexp.MustCompile(`\A(iss|sub|aud|exp|nbf|iat|jti)\z`)
+	registered = regexp.MustCompile(`\A(iss|sub|aud|exp|nbf|iat|jti|role|sid)\z`)
 	anyCase    = regexp.MustCompile("(?i)" + registered.String())
 )
 

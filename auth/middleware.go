@@ -24,7 +24,7 @@ var ErrUnauthorized = &httpapi.Error{
 // 401 and a challenge.
 func Required(tokens *Tokens) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		userID, err := authenticate(tokens, c.Request.Header.Values("Authorization"))
+		caller, err := authenticate(tokens, c.Request.Header.Values("Authorization"))
 		if err != nil {
 			challenge := `Bearer realm="userorder"`
 			if !errors.Is(err, errNoToken) {
@@ -35,34 +35,24 @@ func Required(tokens *Tokens) gin.HandlerFunc {
 			httpapi.Fail(c, ErrUnauthorized)
 			return
 		}
-		httpapi.SetUser(c, userID)
+		httpapi.SetCaller(c, caller.UserID, caller)
 	}
-}
-
-// CallerID returns the user whose token the request carries. It panics on a route without Required: that
-// is a wiring bug.
-func CallerID(c *gin.Context) int64 {
-	id := httpapi.User(c)
-	if id == 0 {
-		panic("auth: a route that asks for its caller is not behind Required")
-	}
-	return id
 }
 
 var errNoToken = errors.New("none")
 
-func authenticate(tokens *Tokens, authorization []string) (userID int64, err error) {
+func authenticate(tokens *Tokens, authorization []string) (*Caller, error) {
 	switch {
 	case len(authorization) == 0:
-		return 0, errNoToken
+		return nil, errNoToken
 	case len(authorization) > 1:
-		return 0, errors.New("more than one Authorization header")
+		return nil, errors.New("more than one Authorization header")
 	case len(authorization[0]) > maxAuthorization:
-		return 0, errors.New("longer than any that we issue")
+		return nil, errors.New("longer than any that we issue")
 	}
 	scheme, token, _ := strings.Cut(authorization[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return 0, errors.New("not of the scheme Bearer")
+		return nil, errors.New("not of the scheme Bearer")
 	}
-	return tokens.Verify(strings.TrimLeft(token, " "))
+	return tokens.verify(strings.TrimLeft(token, " "))
 }

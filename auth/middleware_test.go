@@ -13,19 +13,20 @@ import (
 
 	"userorder/auth"
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 )
 
 func TestRequired(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
-	token, err := tokens.Issue(7)
+	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 	engine, err := httpapi.NewEngine(httpapi.Config{
 		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
 	})
 	require.NoError(t, err)
-	var caller int64
+	var caller auth.Caller
 	engine.GET("/mine", auth.Required(tokens), httpapi.Handle(func(c *gin.Context) error {
-		caller = auth.CallerID(c)
+		caller = auth.CallerOf(c)
 		return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
 	}))
 	const invalid = `Bearer realm="userorder", error="invalid_token"`
@@ -50,7 +51,7 @@ func TestRequired(t *testing.T) {
 		{"more than 4 KiB", []string{"Bearer " + strings.Repeat("x", 4096)}, 401, invalid},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			caller = 0
+			caller = auth.Caller{}
 			r := httptest.NewRequest("GET", "/mine", nil)
 			r.Header["Authorization"] = test.authorization
 			w := httptest.NewRecorder()
@@ -58,7 +59,7 @@ func TestRequired(t *testing.T) {
 			require.Equal(t, test.status, w.Code)
 			require.Equal(t, test.challenge, w.Header().Get("WWW-Authenticate"))
 			if test.status == http.StatusOK {
-				require.EqualValues(t, 7, caller)
+				require.Equal(t, auth.Caller{UserID: 7, Role: auth.Customer}, caller)
 				return
 			}
 			require.Zero(t, caller, "the handler ran")
@@ -67,7 +68,25 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-func TestCallerIDPanicsWhereRequiredIsMissing(t *testing.T) {
+func TestCallerOfPanicsWhereRequiredIsMissing(t *testing.T) {
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())
-	require.Panics(t, func() { auth.CallerID(c) })
+	require.Panics(t, func() { auth.CallerOf(c) })
+}
+
+func TestOnlyLetsOneRolePass(t *testing.T) {
+	tokens := newTokens(t, auth.Config{})
+	engine, err := httpapi.NewEngine(httpapi.Config{
+		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
+	})
+	require.NoError(t, err)
+	engine.GET("/staff", auth.Required(tokens), auth.Only(auth.Staff), httpapi.Handle(func(c *gin.Context) error {
+		return httpapi.OK(c, httpapi.MsgFound, httpapi.Empty{})
+	}))
+	for role, status := range map[auth.Role]int{auth.Staff: 200, auth.Customer: 403} {
+		token, err := tokens.Issue(auth.Caller{UserID: 7, Role: role})
+		require.NoError(t, err)
+		require.Equal(t, status, httpapitest.Call(engine, "GET /staff", token, "").Code, role)
+	}
+	w := httpapitest.Call(engine, "GET /staff", "", "")
+	require.Equal(t, 401, w.Code, "who has no token is told so first")
 }

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"userorder/disk"
 )
 
 // minSecret is the least length of a secret: as long as the hash (RFC 7518, section 3.2).
@@ -47,37 +48,14 @@ func FileSecret(path string) (secret []byte, made bool, err error) {
 	return secret, false, nil
 }
 
-// createSecret writes a new secret to the disk before anything can be signed with it. The file appears under
-// its name when it is whole, so that nobody reads half of it and a crash leaves none. The error is fs.ErrExist
-// if another process was first.
+// createSecret puts a new secret on disk before anything can be signed with it. The error wraps fs.ErrExist if
+// another process was first.
 func createSecret(path string) (secret []byte, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return nil, fs.ErrExist
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // O_EXCL, 0600
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.Remove(file.Name()) }()
 	random := make([]byte, minSecret)
 	_, _ = rand.Read(random) // never fails
 	secret = []byte(base64.RawURLEncoding.EncodeToString(random))
-	_, err = file.Write(append(secret, '\n'))
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(file.Name(), path); err != nil { // fails, unlike a rename, if the name is taken
-		return nil, err
-	}
-	return secret, syncDir(filepath.Dir(path))
-}
-
-// syncDir puts the names in a folder on the disk, where the system can do that.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
+	return secret, disk.Create(path, func(file *os.File) error {
+		_, err := file.Write(append(secret, '\n'))
 		return err
-	}
-	_ = dir.Sync() // Windows cannot
-	return dir.Close()
+	})
 }

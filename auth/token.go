@@ -4,6 +4,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
@@ -78,42 +79,61 @@ func NewTokens(cfg Config) (*Tokens, error) {
 // TTL returns the life of a token, in whole seconds.
 func (t *Tokens) TTL() time.Duration { return t.ttl }
 
-// Issue returns a token whose sub is userID, good from now for TTL.
-func (t *Tokens) Issue(userID int64) (token string, err error) {
+// Issue returns a token for caller, good from now for TTL.
+func (t *Tokens) Issue(caller Caller) (token string, err error) {
 	now := t.now()
-	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
-		Subject:   strconv.FormatInt(userID, 10),
-		IssuedAt:  jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(now.Add(t.ttl)),
-		ID:        rand.Text(),
-	}).SignedString(t.secret)
+	c := claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Subject:   strconv.FormatInt(caller.UserID, 10),
+			IssuedAt:  jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(now.Add(t.ttl)),
+			ID:        rand.Text(),
+		},
+	}
+	if caller.Role == Staff {
+		c.Role = Staff
+	}
+	if caller.SessionID != 0 {
+		c.SessionID = strconv.FormatInt(caller.SessionID, 10)
+	}
+	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.secret)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	return token, nil
 }
 
-// Verify returns the user whom a token was issued to. It refuses what golang-jwt lets pass as well: an
+// Verify returns who a token was issued to. It refuses what golang-jwt lets pass as well: an
 // unknown crit (RFC 7515, section 4.1.11), another typ, claims given twice or in another case, an iat in
 // the future, a life that we would not have given it, line breaks.
-func (t *Tokens) Verify(token string) (userID int64, err error) {
+func (t *Tokens) Verify(token string) (Caller, error) {
+	caller, err := t.verify(token)
+	if err != nil {
+		return Caller{}, err
+	}
+	return *caller, nil
+}
+
+// verify is Verify without a copy: callers must not change what it returns.
+func (t *Tokens) verify(token string) (*Caller, error) {
 	key := sha256.Sum256([]byte(token))
 	v, known := t.cache.get(key)
 	if !known {
+		var err error
 		if v, err = t.parse(token); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	if err := t.checkTimes(v.times); err != nil {
 		if known {
 			t.cache.drop(key)
 		}
-		return 0, err
+		return nil, err
 	}
 	if !known {
 		t.cache.put(key, v)
 	}
-	return v.userID, nil
+	return v.caller, nil
 }
 
 // parse checks all of a token that does not depend on the time.
@@ -132,11 +152,11 @@ func (t *Tokens) parse(token string) (v verified, err error) {
 	if typ, ok := parsed.Header["typ"]; ok && typ != "JWT" {
 		return v, errors.New("token is not of type JWT")
 	}
-	userID, ok := httpapi.ParseID(c.Subject)
-	if !ok {
-		return v, errors.New("token has no user id as its sub")
+	caller, err := c.caller()
+	if err != nil {
+		return v, err
 	}
-	return verified{userID: userID, times: jwt.RegisteredClaims{
+	return verified{caller: caller, times: jwt.RegisteredClaims{
 		ExpiresAt: c.ExpiresAt, NotBefore: c.NotBefore, IssuedAt: c.IssuedAt,
 	}}, nil
 }
@@ -156,19 +176,33 @@ func (t *Tokens) checkTimes(times jwt.RegisteredClaims) error {
 	return nil
 }
 
-// claims are the registered claims, read strictly.
+// claims are the claims that we know, read strictly.
 type claims struct {
 	jwt.RegisteredClaims
+	Role      Role   `json:"role,omitempty"` // Staff, or missing for a customer
+	SessionID string `json:"sid,omitempty"`
 }
 
-// UnmarshalJSON refuses a claim that is given twice or in another case, and a date that is not a number or
-// beyond all dates, all of which encoding/json or golang-jwt would take.
+// caller returns whom the claims name.
+func (c *claims) caller() (*Caller, error) {
+	userID, ok := httpapi.ParseID(c.Subject)
+	if !ok {
+		return nil, errors.New("token has no user id as its sub")
+	}
+	caller := &Caller{UserID: userID, Role: cmp.Or(c.Role, Customer)}
+	caller.SessionID, _ = httpapi.ParseID(c.SessionID) // UnmarshalJSON has seen it
+	return caller, nil
+}
+
+// UnmarshalJSON refuses a claim that is given twice or in another case, a date that is not a number or
+// beyond all dates, and a role or a session that we would not have written: encoding/json or golang-jwt would take
+// them all.
 func (c *claims) UnmarshalJSON(text []byte) error {
 	object, err := httpapi.ParseObject(text)
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} {
+	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "role", "sid"} {
 		if object.Misspelled(name) {
 			return fmt.Errorf("%s is written in another case", name)
 		}
@@ -178,7 +212,19 @@ func (c *claims) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("%s is not a date", name)
 		}
 	}
-	return json.Unmarshal(text, &c.RegisteredClaims)
+	type plain claims // without this method
+	if err := json.Unmarshal(text, (*plain)(c)); err != nil {
+		return err
+	}
+	if _, ok := object["role"]; ok && c.Role != Staff {
+		return errors.New("role is none that we know")
+	}
+	if _, ok := object["sid"]; ok {
+		if _, ok := httpapi.ParseID(c.SessionID); !ok {
+			return errors.New("sid is not an id")
+		}
+	}
+	return nil
 }
 
 // isDate reports whether a value is a number of seconds that golang-jwt can convert. One beyond int64 it

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -54,16 +55,16 @@ const good = `{"sub":"7","iat":1800000000,"exp":1800003600,"jti":"x"}`
 func TestIssueAndVerify(t *testing.T) {
 	clock := now
 	tokens := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
-	token, err := tokens.Issue(7)
+	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 
 	t.Run("a token is good for its user", func(t *testing.T) {
-		id, err := tokens.Verify(token)
+		caller, err := tokens.Verify(token)
 		require.NoError(t, err)
-		require.EqualValues(t, 7, id)
+		require.Equal(t, auth.Caller{UserID: 7, Role: auth.Customer}, caller)
 	})
 	t.Run("two tokens are never the same", func(t *testing.T) {
-		other, err := tokens.Issue(7)
+		other, err := tokens.Issue(auth.Caller{UserID: 7})
 		require.NoError(t, err)
 		require.NotEqual(t, token, other)
 	})
@@ -93,10 +94,28 @@ func TestVerifyTakes(t *testing.T) {
 		"an exp with decimals, as RFC 7519 has it": sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100.5}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := tokens.Verify(token)
+			caller, err := tokens.Verify(token)
 			require.NoError(t, err)
-			require.EqualValues(t, 7, id)
+			require.Equal(t, auth.Caller{UserID: 7, Role: auth.Customer}, caller)
 		})
+	}
+}
+
+func TestATokenSaysWhoItsCallerIs(t *testing.T) {
+	tokens := newTokens(t, auth.Config{})
+	for _, caller := range []auth.Caller{
+		{UserID: 7, Role: auth.Customer},
+		{UserID: 7, Role: auth.Staff},
+		{UserID: 7, Role: auth.Customer, SessionID: 41},
+		{UserID: math.MaxInt64, Role: auth.Staff, SessionID: math.MaxInt64},
+	} {
+		token, err := tokens.Issue(caller)
+		require.NoError(t, err)
+		for range 2 { // the second time from the cache
+			got, err := tokens.Verify(token)
+			require.NoError(t, err)
+			require.Equal(t, caller, got)
+		}
 	}
 }
 
@@ -150,14 +169,24 @@ func TestVerifyRefuses(t *testing.T) {
 		"a claim given twice, disguised":  claims(`{"sub":"8","exp":1800003600,"s\u0075b":"7"}`),
 		"a claim in another case":         claims(`{"SUB":"7","exp":1800003600}`),
 		"a claim in another case as well": claims(`{"sub":"7","exp":1800003600,"Exp":1800003601}`),
+		"a role that we do not know":      claims(`{"sub":"7","exp":1800003600,"role":"admin"}`),
+		"a customer that says so":         claims(`{"sub":"7","exp":1800003600,"role":"customer"}`),
+		"an empty role":                   claims(`{"sub":"7","exp":1800003600,"role":""}`),
+		"a role of null":                  claims(`{"sub":"7","exp":1800003600,"role":null}`),
+		"a role that is no string":        claims(`{"sub":"7","exp":1800003600,"role":["staff"]}`),
+		"a role in another case":          claims(`{"sub":"7","exp":1800003600,"Role":"staff"}`),
+		"a sid that is no id":             claims(`{"sub":"7","exp":1800003600,"sid":"0"}`),
+		"an empty sid":                    claims(`{"sub":"7","exp":1800003600,"sid":""}`),
+		"a sid of null":                   claims(`{"sub":"7","exp":1800003600,"sid":null}`),
+		"a sid that is a number":          claims(`{"sub":"7","exp":1800003600,"sid":1}`),
 		"claims that are no object":       claims(`["sub"]`),
 		"claims of null":                  claims(`null`),
 		"claims that are no JSON":         claims(`sub=7`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := tokens.Verify(token)
+			caller, err := tokens.Verify(token)
 			require.Error(t, err)
-			require.Zero(t, id)
+			require.Zero(t, caller)
 		})
 	}
 }
@@ -172,7 +201,7 @@ func trailing(last byte) string {
 func TestWhateverTheClockDoesATokenIsGoodFromItsIssueToItsEndAlone(t *testing.T) {
 	clock := now
 	tokens := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
-	token, err := tokens.Issue(7)
+	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 	for _, step := range []time.Duration{
 		0, time.Minute, time.Hour - time.Second, time.Hour, 24 * time.Hour, // forth
@@ -205,9 +234,9 @@ func TestATokenThatIsRememberedIsJudgedLikeANewOne(t *testing.T) {
 			clock = now.Add(time.Duration(seconds * float64(time.Second)))
 			at := clock
 			want, wantErr := newTokens(t, auth.Config{Now: func() time.Time { return at }}).Verify(token)
-			id, err := remembering.Verify(token)
+			caller, err := remembering.Verify(token)
 			require.Equal(t, wantErr == nil, err == nil, "%s at %v s: %v, but remembered: %v", claims, seconds, wantErr, err)
-			require.Equal(t, want, id)
+			require.Equal(t, want, caller)
 			if err == nil {
 				taken++
 			}
@@ -233,21 +262,21 @@ func TestOneLetterMakesARememberedTokenAnotherOne(t *testing.T) {
 
 func TestALongerTTLIsNotCutToADay(t *testing.T) {
 	tokens := newTokens(t, auth.Config{TTL: 48 * time.Hour})
-	token, err := tokens.Issue(7)
+	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 	_, err = tokens.Verify(token)
 	require.NoError(t, err)
 }
 
 func TestASecretIsReplacedWithoutLoggingAnybodyOut(t *testing.T) {
-	token, err := newTokens(t, auth.Config{Secret: older}).Issue(7)
+	token, err := newTokens(t, auth.Config{Secret: older}).Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 	rotated := newTokens(t, auth.Config{Previous: older})
-	id, err := rotated.Verify(token)
+	caller, err := rotated.Verify(token)
 	require.NoError(t, err)
-	require.EqualValues(t, 7, id)
+	require.Equal(t, auth.Caller{UserID: 7, Role: auth.Customer}, caller)
 
-	fresh, err := rotated.Issue(7)
+	fresh, err := rotated.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 	_, err = newTokens(t, auth.Config{Secret: older}).Verify(fresh)
 	require.Error(t, err, "the previous secret still signs")
@@ -273,7 +302,7 @@ func TestNewTokensRefuses(t *testing.T) {
 
 func BenchmarkVerify(b *testing.B) {
 	tokens := newTokens(b, auth.Config{})
-	token, err := tokens.Issue(7)
+	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -287,7 +316,7 @@ func BenchmarkIssue(b *testing.B) {
 	tokens := newTokens(b, auth.Config{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := tokens.Issue(7); err != nil {
+		if _, err := tokens.Issue(auth.Caller{UserID: 7}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -295,8 +324,8 @@ func BenchmarkIssue(b *testing.B) {
 
 func ExampleTokens() {
 	tokens, _ := auth.NewTokens(auth.Config{Secret: []byte("at least 32 bytes of randomness…"), TTL: time.Hour})
-	token, _ := tokens.Issue(42)
-	userID, err := tokens.Verify(token)
-	fmt.Println(userID, err)
+	token, _ := tokens.Issue(auth.Caller{UserID: 42})
+	caller, err := tokens.Verify(token)
+	fmt.Println(caller.UserID, err)
 	// Output: 42 <nil>
 }

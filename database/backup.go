@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
+
+	"userorder/disk"
 )
 
 // Backup copies the SQLite database at url to a new file at path. Others may go on reading and writing: the
@@ -27,39 +29,14 @@ func backup(ctx context.Context, source, path string) error {
 	if _, err := os.Stat(source); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%w, and a backup never replaces a file", os.ErrExist)
-	}
 	if _, err := inspect(ctx, source); err != nil {
 		return err
 	}
-	copied, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
-	if err != nil {
-		return err
+	err := disk.Create(path, func(file *os.File) error { return vacuumInto(ctx, source, file.Name()) })
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w, and a backup never replaces a file", os.ErrExist)
 	}
-	defer func() {
-		_ = copied.Close()
-		_ = os.Remove(copied.Name())
-	}()
-	if err := vacuumInto(ctx, source, copied.Name()); err != nil {
-		return err
-	}
-	if err := copied.Sync(); err != nil { // VACUUM INTO leaves that to the caller
-		return err
-	}
-	err = os.Link(copied.Name(), path) // fails, unlike a rename, if the name is taken
-	if err != nil && !errors.Is(err, os.ErrExist) {
-		err = os.Rename(copied.Name(), path) // on a file system without links, such as a USB stick's
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	_ = dir.Sync() // Windows cannot
-	return dir.Close()
+	return err
 }
 
 // vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), puts it

@@ -173,12 +173,16 @@ func (db *DB) Ping(ctx context.Context) error {
 	return classify(db.engine.ping(ctx))
 }
 
-// Migrate brings the tables of a module up to date with the migrations in files, which goose reads. A file
-// whose name ends in .sqlite.sql or .postgres.sql is for that engine alone. Each module has a version table
+// Migrate brings the tables of a module up to date with the migrations in the folder migrations of files, which
+// goose reads. A file whose name ends in .sqlite.sql or .postgres.sql is for that engine alone. Each module has a version table
 // of its own. On PostgreSQL any number of processes may call it at once: each migration runs once. A
 // database that is newer than files is an error; with Options.CheckOnly so is one that is older.
 func (db *DB) Migrate(ctx context.Context, module string, files fs.FS) error {
-	if err := db.engine.migrate(ctx, module, files, db.checkOnly); err != nil {
+	files, err := fs.Sub(files, "migrations")
+	if err == nil {
+		err = db.engine.migrate(ctx, module, files, db.checkOnly)
+	}
+	if err != nil {
 		return fmt.Errorf("migrate %s: %w", module, err)
 	}
 	return nil

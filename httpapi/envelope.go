@@ -18,6 +18,9 @@ import (
 // Empty is the data of an answer that has nothing more to say: {}.
 type Empty struct{}
 
+// MsgFound is the message of every answer that only reads.
+var MsgFound = Text{ZH: "查询成功", EN: "found"}
+
 // OK answers with a success. It always returns nil, so that a handler can end with it.
 func OK(c *gin.Context, msg Text, data any) error {
 	write(c, http.StatusOK, 0, msg, data)

@@ -17,7 +17,8 @@ type exchange struct {
 	gin.ResponseWriter
 	id        string
 	client    string // the address, once somebody has asked for it
-	user      int64  // 0 unless SetUser was called
+	user      int64  // 0 unless SetCaller was called
+	caller    any
 	translate Translator
 	attrs     []slog.Attr
 	limit     string // which one was exceeded, if one was
@@ -42,11 +43,14 @@ func (x *exchange) clientOf(c *gin.Context) string {
 	return x.client
 }
 
-// SetUser says who makes the request, for the log line and whoever calls User. Ids are positive.
-func SetUser(c *gin.Context, id int64) { exchangeOf(c).user = id }
+// SetCaller records who makes the request: id for the log line, caller for Caller. Ids are positive.
+func SetCaller(c *gin.Context, id int64, caller any) {
+	x := exchangeOf(c)
+	x.user, x.caller = id, caller
+}
 
-// User returns who makes the request, or 0 if SetUser was not called.
-func User(c *gin.Context) (id int64) { return exchangeOf(c).user }
+// Caller returns what SetCaller recorded, or nil.
+func Caller(c *gin.Context) any { return exchangeOf(c).caller }
 
 // Annotate adds attributes to the log line of a request.
 func Annotate(c *gin.Context, attrs ...slog.Attr) {

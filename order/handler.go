@@ -9,7 +9,6 @@ import (
 
 var (
 	msgCreated   = httpapi.Text{ZH: "创建成功", EN: "created"}
-	msgFound     = httpapi.Text{ZH: "查询成功", EN: "found"}
 	msgCancelled = httpapi.Text{ZH: "取消成功", EN: "cancelled"}
 )
 
@@ -27,7 +26,7 @@ func (h handler) create(c *gin.Context) error {
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	caller := auth.CallerID(c)
+	caller := auth.CallerOf(c).UserID
 	if owner := int64(body.UserID); owner != 0 && owner != caller {
 		return ErrForbidden
 	}
@@ -44,11 +43,11 @@ func (h handler) query(c *gin.Context) error {
 	if !ok {
 		return ErrInvalidID
 	}
-	order, err := h.service.query(c.Request.Context(), auth.CallerID(c), id)
+	order, err := h.service.query(c.Request.Context(), auth.CallerOf(c).UserID, id)
 	if err != nil {
 		return err
 	}
-	return httpapi.OK(c, msgFound, order)
+	return httpapi.OK(c, httpapi.MsgFound, order)
 }
 
 // cancel serves DELETE /order/cancel/:orderid.
@@ -57,7 +56,7 @@ func (h handler) cancel(c *gin.Context) error {
 	if !ok {
 		return ErrInvalidID
 	}
-	if err := h.service.cancel(c.Request.Context(), auth.CallerID(c), id); err != nil {
+	if err := h.service.cancel(c.Request.Context(), auth.CallerOf(c).UserID, id); err != nil {
 		return err
 	}
 	return httpapi.OK(c, msgCancelled, httpapi.Empty{})

@@ -3,7 +3,6 @@ package order
 import (
 	"context"
 	"embed"
-	"io/fs"
 
 	"github.com/gin-gonic/gin"
 
@@ -38,11 +37,7 @@ func Tables() []database.Table {
 
 // Migrate brings the module's tables up to date.
 func Migrate(ctx context.Context, db *database.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	return db.Migrate(ctx, "order", files)
+	return db.Migrate(ctx, "order", migrations)
 }
 
 // New brings the module's tables up to date and returns the module.

@@ -43,7 +43,7 @@ func alone(t testing.TB, db *database.DB) client {
 }
 
 func (c client) as(user int64, method, path, body string) *httptest.ResponseRecorder {
-	token, err := c.module.tokens.Issue(user)
+	token, err := c.module.tokens.Issue(auth.Caller{UserID: user})
 	require.NoError(c.t, err)
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
@@ -224,7 +224,7 @@ func newBenchmark(b *testing.B) (*gin.Engine, string) {
 	engine, err := httpapi.NewEngine(httpapi.Config{Log: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	module.Mount(engine.Group("/order"))
-	token, err := tokens.Issue(7)
+	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(b, err)
 	return engine, token
 }

@@ -12,7 +12,6 @@ import (
 var (
 	msgRegistered = httpapi.Text{ZH: "注册成功", EN: "registered"}
 	msgLoggedIn   = httpapi.Text{ZH: "登录成功", EN: "logged in"}
-	msgFound      = httpapi.Text{ZH: "查询成功", EN: "found"}
 )
 
 type handler struct {
@@ -64,9 +63,9 @@ func (h handler) login(c *gin.Context) error {
 
 // info serves GET /user/info.
 func (h handler) info(c *gin.Context) error {
-	user, err := h.service.info(c.Request.Context(), auth.CallerID(c))
+	user, err := h.service.info(c.Request.Context(), auth.CallerOf(c).UserID)
 	if err != nil {
 		return err
 	}
-	return httpapi.OK(c, msgFound, user)
+	return httpapi.OK(c, httpapi.MsgFound, user)
 }

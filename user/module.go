@@ -3,7 +3,6 @@ package user
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,11 +42,7 @@ func Tables() []database.Table {
 
 // Migrate brings the module's tables up to date.
 func Migrate(ctx context.Context, db *database.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	return db.Migrate(ctx, "user", files)
+	return db.Migrate(ctx, "user", migrations)
 }
 
 // New brings the module's tables up to date and returns the module.

@@ -102,7 +102,7 @@ func TestLoginTellsNothingOfWhoHasAnAccount(t *testing.T) {
 func TestInfoSaysWhenTheUserIsGone(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		handler, module := alone(t, db)
-		token, err := module.tokens.Issue(404)
+		token, err := module.tokens.Issue(auth.Caller{UserID: 404})
 		require.NoError(t, err)
 		w := call(handler, "GET", "/user/info", token, "")
 		require.Equal(t, 200, w.Code)
@@ -164,7 +164,7 @@ func TestAnOutageIsNoSuccess(t *testing.T) {
 		db, err := database.Open(t.Context(), url, database.Options{})
 		require.NoError(t, err)
 		handler, module := alone(t, db)
-		token, err := module.tokens.Issue(1)
+		token, err := module.tokens.Issue(auth.Caller{UserID: 1})
 		require.NoError(t, err)
 		require.NoError(t, db.Close())
 		for _, w := range []*httptest.ResponseRecorder{

@@ -48,7 +48,7 @@ func (s *service) login(ctx context.Context, name, password string) (id int64, t
 	if outdated != "" {
 		s.rehash(ctx, id, password, outdated)
 	}
-	token, err = s.tokens.Issue(id)
+	token, err = s.tokens.Issue(auth.Caller{UserID: id})
 	return id, token, err
 }
 
