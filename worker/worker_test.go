@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,21 +16,41 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run starts one job and stops it at the end of the test. Its results may be read after synctest.Wait.
-func run(t *testing.T, job Job) (log *bytes.Buffer, ran *[]Ran) {
-	log, ran = &bytes.Buffer{}, &[]Ran{}
-	stop := Start(slog.New(slog.NewTextHandler(log, nil)), func(r Ran) { *ran = append(*ran, r) }, []Job{job})
-	t.Cleanup(stop)
+// journal keeps what jobs do, in order.
+type journal[T any] struct {
+	mu      sync.Mutex
+	entries []T
+}
+
+func (j *journal[T]) add(entry T) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, entry)
+}
+
+// all returns the entries once every job waits for the time.
+func (j *journal[T]) all() []T {
+	synctest.Wait()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.entries)
+}
+
+// run starts one job and stops it at the end of the test. The log may be read once the job was stopped or is waiting.
+func run(t *testing.T, job Job) (log *bytes.Buffer, ran *journal[Ran]) {
+	log, ran = &bytes.Buffer{}, &journal[Ran]{}
+	t.Cleanup(Start(slog.New(slog.NewTextHandler(log, nil)), ran.add, []Job{job}))
 	return log, ran
 }
 
 // starts returns a job whose pieces are do, and the moments at which they started, counted from now.
-func starts(do func(piece int) (more bool, err error)) (job Job, at *[]time.Duration) {
-	begin := time.Now()
-	at = &[]time.Duration{}
+func starts(do func(piece int) (more bool, err error)) (job Job, at *journal[time.Duration]) {
+	begin, piece := time.Now(), 0
+	at = &journal[time.Duration]{}
 	return Job{Name: "sweep", Every: time.Minute, Do: func(context.Context) (bool, error) {
-		*at = append(*at, time.Since(begin))
-		return do(len(*at))
+		at.add(time.Since(begin))
+		piece++
+		return do(piece)
 	}}, at
 }
 
@@ -43,11 +65,10 @@ func TestTheFirstRunComesSoonAndTheOthersEachAfterTheInterval(t *testing.T) {
 		job, at := starts(func(int) (bool, error) { return false, nil })
 		run(t, job)
 		time.Sleep(time.Hour)
-		synctest.Wait()
-		require.Less(t, (*at)[0], maxStartDelay)
-		require.Greater(t, len(*at), 49)
-		for piece := range len(*at) - 1 {
-			requirePause(t, *at, piece+1, time.Minute)
+		require.Less(t, at.all()[0], maxStartDelay)
+		require.Greater(t, len(at.all()), 49)
+		for piece := range len(at.all()) - 1 {
+			requirePause(t, at.all(), piece+1, time.Minute)
 		}
 	})
 }
@@ -56,17 +77,16 @@ func TestReplicasDoNotRunInStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const replicas = 10
 		moments := map[time.Duration]bool{}
-		var all []*[]time.Duration
+		var all []*journal[time.Duration]
 		for range replicas {
 			job, at := starts(func(int) (bool, error) { return false, nil })
 			run(t, job)
 			all = append(all, at)
 		}
 		time.Sleep(10 * time.Minute)
-		synctest.Wait()
 		runs := 0
 		for _, at := range all {
-			for _, moment := range *at {
+			for _, moment := range at.all() {
 				moments[moment] = true
 				runs++
 			}
@@ -81,8 +101,7 @@ func TestAJobWithAShortIntervalStartsWithinIt(t *testing.T) {
 		job.Every = time.Millisecond
 		run(t, job)
 		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		require.NotEmpty(t, *at)
+		require.NotEmpty(t, at.all())
 	})
 }
 
@@ -91,12 +110,10 @@ func TestAJobThatHasMoreGoesOnAtOnce(t *testing.T) {
 		job, at := starts(func(piece int) (bool, error) { return piece < 1000, nil })
 		run(t, job)
 		time.Sleep(maxStartDelay)
-		synctest.Wait()
-		require.Len(t, *at, 1000)
-		require.Equal(t, (*at)[0], (*at)[999])
+		require.Len(t, at.all(), 1000)
+		require.Equal(t, at.all()[0], at.all()[999])
 		time.Sleep(time.Minute + time.Minute/5)
-		synctest.Wait()
-		requirePause(t, *at, 1000, time.Minute)
+		requirePause(t, at.all(), 1000, time.Minute)
 	})
 }
 
@@ -107,9 +124,8 @@ func TestAFailedJob(t *testing.T) {
 			job, at := starts(func(int) (bool, error) { return true, failure })
 			run(t, job)
 			time.Sleep(10 * time.Minute)
-			synctest.Wait()
 			for i, seconds := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-				requirePause(t, *at, i+1, seconds*time.Second)
+				requirePause(t, at.all(), i+1, seconds*time.Second)
 			}
 		})
 	})
@@ -119,9 +135,8 @@ func TestAFailedJob(t *testing.T) {
 			job.Every = 100 * time.Millisecond
 			run(t, job)
 			time.Sleep(time.Second)
-			synctest.Wait()
-			for piece := range len(*at) - 1 {
-				requirePause(t, *at, piece+1, job.Every)
+			for piece := range len(at.all()) - 1 {
+				requirePause(t, at.all(), piece+1, job.Every)
 			}
 		})
 	})
@@ -134,8 +149,8 @@ func TestAFailedJob(t *testing.T) {
 				return false, failure
 			})
 			log, _ := run(t, job)
-			pass := func() { time.Sleep(time.Second); synctest.Wait() }
-			for pass(); len(*at) < 8; pass() {
+			for len(at.all()) < 8 {
+				time.Sleep(time.Second)
 			}
 			lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 			require.Len(t, lines, 4, log)
@@ -157,10 +172,9 @@ func TestAFailedJob(t *testing.T) {
 			})
 			run(t, job)
 			time.Sleep(10 * time.Minute)
-			synctest.Wait()
-			requirePause(t, *at, 4, 8*time.Second)
-			requirePause(t, *at, 5, time.Minute)
-			requirePause(t, *at, 6, time.Second)
+			requirePause(t, at.all(), 4, 8*time.Second)
+			requirePause(t, at.all(), 5, time.Minute)
+			requirePause(t, at.all(), 6, time.Second)
 		})
 	})
 }
@@ -178,9 +192,8 @@ func TestAPanicIsAFailure(t *testing.T) {
 		})
 		log, ran := run(t, job)
 		time.Sleep(maxStartDelay + 10*time.Second)
-		synctest.Wait()
-		require.Len(t, *at, 4, "the job ended")
-		require.EqualError(t, (*ran)[1].Err, "panic: a bug")
+		require.Len(t, at.all(), 4, "the job ended")
+		require.EqualError(t, ran.all()[1].Err, "panic: a bug")
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		require.Len(t, lines, 3, log)
 		require.Contains(t, lines[0], `msg="job failed" job=sweep error="no disk"`)
@@ -198,8 +211,7 @@ func TestAFailureDoesNotTouchOtherJobs(t *testing.T) {
 		hung.Do = func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() }
 		t.Cleanup(Start(slog.New(slog.DiscardHandler), nil, []Job{bad, hung, good}))
 		time.Sleep(time.Hour)
-		synctest.Wait()
-		require.Greater(t, len(*at), 49)
+		require.Greater(t, len(at.all()), 49)
 	})
 }
 
@@ -214,8 +226,7 @@ func TestEachPieceIsObserved(t *testing.T) {
 		})
 		_, ran := run(t, job)
 		time.Sleep(maxStartDelay + 6*time.Second)
-		synctest.Wait()
-		require.Equal(t, []Ran{{"sweep", 3 * time.Second, nil}, {"sweep", 3 * time.Second, failure}}, (*ran)[:2])
+		require.Equal(t, []Ran{{"sweep", 3 * time.Second, nil}, {"sweep", 3 * time.Second, failure}}, ran.all()[:2])
 	})
 }
 
@@ -225,12 +236,11 @@ func TestStop(t *testing.T) {
 			job, at := starts(func(int) (bool, error) { return false, nil })
 			stop := Start(slog.New(slog.DiscardHandler), nil, []Job{job})
 			time.Sleep(maxStartDelay)
-			synctest.Wait()
 			before := time.Now()
 			stop()
 			require.Equal(t, before, time.Now())
 			time.Sleep(time.Hour)
-			require.Len(t, *at, 1)
+			require.Len(t, at.all(), 1)
 		})
 	})
 	t.Run("ends a job that always has more", func(t *testing.T) {
@@ -239,7 +249,7 @@ func TestStop(t *testing.T) {
 			stop := Start(slog.New(slog.DiscardHandler), nil, []Job{job})
 			time.Sleep(time.Minute)
 			stop()
-			require.GreaterOrEqual(t, len(*at), 50)
+			require.GreaterOrEqual(t, len(at.all()), 50)
 		})
 	})
 	t.Run("waits for the piece that is running", func(t *testing.T) {
