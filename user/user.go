@@ -1,5 +1,4 @@
-// Package user owns accounts: names, passwords and e-mail addresses, registering and logging in. It must
-// not know orders.
+// Package user owns accounts: names, passwords and e-mail addresses, registration and login. It must not know orders.
 package user
 
 import (
@@ -13,18 +12,17 @@ import (
 	"userorder/httpapi"
 )
 
-// User is an account.
-type User struct {
+// account is a user as clients see it.
+type account struct {
 	ID       int64  `json:"userid,string"`
 	Username string `json:"username"`
 	Email    string `json:"email"`
 }
 
-// What a user may do wrong.
 var (
-	ErrNameTaken   = httpapi.NewBusinessError(httpapi.Text{ZH: "用户名已存在", EN: "the username is taken"})
-	ErrCredentials = httpapi.NewBusinessError(httpapi.Text{ZH: "用户名或密码错误", EN: "wrong username or password"})
-	ErrNotFound    = httpapi.NewBusinessError(httpapi.Text{ZH: "用户不存在", EN: "no such user"})
+	errNameTaken   = httpapi.NewBusinessError(httpapi.Text{ZH: "用户名已存在", EN: "the username is taken"})
+	errCredentials = httpapi.NewBusinessError(httpapi.Text{ZH: "用户名或密码错误", EN: "wrong username or password"})
+	errNotFound    = httpapi.NewBusinessError(httpapi.Text{ZH: "用户不存在", EN: "no such user"})
 )
 
 var (
@@ -36,8 +34,8 @@ var (
 	textEmail    = httpapi.Text{ZH: "须为一个有效的邮箱地址", EN: "must be one valid e-mail address"}
 )
 
-// Username is a name as it was typed, with the key that it is unique by.
-type Username struct {
+// username is a name as it was typed, and the key by which names are unique.
+type username struct {
 	typed string
 	key   string
 }
@@ -45,20 +43,20 @@ type Username struct {
 // maxUsername is in code points.
 const maxUsername = 64
 
-// UnmarshalText takes what RFC 8265 allows as a UsernameCaseMapped, whose rules also make the key: neither
-// case nor width tells two names apart.
-func (n *Username) UnmarshalText(text []byte) error {
+// UnmarshalText accepts what RFC 8265 allows as a UsernameCaseMapped. The same profile makes the key, so that names that
+// differ only in case or width are one name.
+func (n *username) UnmarshalText(text []byte) error {
 	typed := string(text)
 	key, err := foldName(typed)
 	if err != nil || key == "" || utf8.RuneCountInString(typed) > maxUsername {
 		return textUsername
 	}
-	*n = Username{typed: typed, key: key}
+	*n = username{typed: typed, key: key}
 	return nil
 }
 
-// foldName applies the profile until nothing changes any more: one pass is not idempotent for every name,
-// and two passes on one name must not give two keys (RFC 8264, section 7).
+// foldName applies the profile until the name no longer changes: one pass is not idempotent for every name, and a key
+// must be its own key (RFC 8264, section 7).
 func foldName(name string) (key string, err error) {
 	const passes = 4
 	for range passes {
@@ -71,28 +69,28 @@ func foldName(name string) (key string, err error) {
 	return "", textUsername
 }
 
-// Password is a password that an account can have.
-type Password string
+// password is a password that an account may have.
+type password string
 
 const minPassword, maxPassword = 6, 128 // code points
 
-// UnmarshalText takes any characters.
-func (p *Password) UnmarshalText(text []byte) error {
+// UnmarshalText checks the length alone.
+func (p *password) UnmarshalText(text []byte) error {
 	if length := utf8.RuneCount(text); length < minPassword || length > maxPassword {
 		return textPassword
 	}
-	*p = Password(text)
+	*p = password(text)
 	return nil
 }
 
-// Email is one plain addr-spec (RFC 5322, section 3.4.1): no name, no comment, no quotes.
-type Email string
+// email is one plain addr-spec (RFC 5322, section 3.4.1): no display name, no comment, no quotes.
+type email string
 
-// The limits are RFC 5321's, in bytes.
+// The limits are those of RFC 5321, in bytes.
 const maxEmail, maxLocalPart = 254, 64
 
-// UnmarshalText leaves the rules of the syntax to the validator that comes with gin.
-func (e *Email) UnmarshalText(text []byte) error {
+// UnmarshalText leaves the syntax to the validator that comes with gin.
+func (e *email) UnmarshalText(text []byte) error {
 	validate := binding.Validator.Engine().(*validator.Validate)
 	address := string(text)
 	switch at := strings.LastIndexByte(address, '@'); {
@@ -101,6 +99,6 @@ func (e *Email) UnmarshalText(text []byte) error {
 	case validate.Var(address, "email") != nil:
 		return textEmail
 	}
-	*e = Email(address)
+	*e = email(address)
 	return nil
 }

@@ -10,22 +10,22 @@ import (
 func TestUsername(t *testing.T) {
 	for _, test := range []struct{ name, typed, key string }{
 		{"letters and digits", "test1", "test1"},
-		{"capitals are shown but not told apart", "Test", "test"},
-		{"full width is shown but not told apart", "ｔｅｓｔ", "test"},
+		{"upper case is kept but makes no other key", "Test", "test"},
+		{"full width is kept but makes no other key", "ｔｅｓｔ", "test"},
 		{"Chinese", "张三丰", "张三丰"},
 		{"other scripts", "Жанна", "жанна"},
-		{"a letter and its accent are one", "Jose\u0301", "jos\u00e9"},
+		{"a letter and a combining accent are composed", "Jose\u0301", "jos\u00e9"},
 		{"common symbols", "a.b-c_d@e+f", "a.b-c_d@e+f"},
 		{"one character", "a", "a"},
 		{"64 characters of three bytes", strings.Repeat("张", 64), strings.Repeat("张", 64)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var name Username
-			require.NoError(t, name.UnmarshalText([]byte(test.typed)))
-			require.Equal(t, Username{typed: test.typed, key: test.key}, name)
-			var again Username
-			require.NoError(t, again.UnmarshalText([]byte(name.key)))
-			require.Equal(t, name.key, again.key, "the key of a key is another key")
+			var n username
+			require.NoError(t, n.UnmarshalText([]byte(test.typed)))
+			require.Equal(t, username{typed: test.typed, key: test.key}, n)
+			var again username
+			require.NoError(t, again.UnmarshalText([]byte(n.key)))
+			require.Equal(t, n.key, again.key, "the key of a key is another key")
 		})
 	}
 	for name, typed := range map[string]string{
@@ -39,13 +39,13 @@ func TestUsername(t *testing.T) {
 		"a direction override":     "a\u202eb",
 		"an emoji":                 "😀",
 		"a ligature":               "\ufb01n",
-		"left and right in one":    "a\u05d0",
+		"two writing directions":   "a\u05d0",
 		"65 characters":            strings.Repeat("a", 65),
 		"65 characters in Chinese": strings.Repeat("张", 65),
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
-			var username Username
-			require.ErrorIs(t, username.UnmarshalText([]byte(typed)), textUsername)
+			var n username
+			require.ErrorIs(t, n.UnmarshalText([]byte(typed)), textUsername)
 		})
 	}
 }
@@ -55,10 +55,10 @@ func TestPassword(t *testing.T) {
 		"test123": true, "123456": true, "12345": false, "": false, "      ": true, "密码密码密码": true, "密码密码密": false,
 		"😀😀😀😀😀😀": true, "\x01\x02\x03\x04\x05\x06": true, strings.Repeat("密", 128): true, strings.Repeat("密", 129): false,
 	} {
-		var password Password
-		require.Equal(t, ok, password.UnmarshalText([]byte(typed)) == nil, "%q", typed)
+		var p password
+		require.Equal(t, ok, p.UnmarshalText([]byte(typed)) == nil, "%q", typed)
 		if ok {
-			require.Equal(t, typed, string(password))
+			require.Equal(t, typed, string(p))
 		}
 	}
 }
@@ -73,10 +73,10 @@ func TestEmail(t *testing.T) {
 		"a@b.co, c@d.co": false, `"a b"@c.co`: false, `"a"@c.co`: false, "a(comment)@b.co": false, "a@b.co\r\nBcc: c@d.co": false,
 		"a@b.co\n": false, "a@[127.0.0.1]": false, "a@b_c.co": false, "a\x00@b.co": false,
 	} {
-		var email Email
-		require.Equal(t, ok, email.UnmarshalText([]byte(typed)) == nil, "%q", typed)
+		var e email
+		require.Equal(t, ok, e.UnmarshalText([]byte(typed)) == nil, "%q", typed)
 		if ok {
-			require.Equal(t, typed, string(email))
+			require.Equal(t, typed, string(e))
 		}
 	}
 }
