@@ -29,7 +29,7 @@ func (p *price) UnmarshalJSON(text []byte) error {
 	if text[0] < '0' || text[0] > '9' {
 		return textPrice
 	}
-	digits, exponent := significant(text)
+	digits, exponent := significant(make([]byte, 0, 32), text) // on the stack unless the number is longer
 	if len(digits) == 0 {
 		*p = 0 // for -0, too
 		return nil
@@ -47,15 +47,15 @@ func (p *price) UnmarshalJSON(text []byte) error {
 }
 
 // significant splits an unsigned JSON number: its value in hundredths is digits × 10^exponent, and digits neither begins
-// nor ends with a zero.
-func significant(text []byte) (digits []byte, exponent int) {
+// nor ends with a zero. It appends to dst, which is empty.
+func significant(dst, text []byte) (digits []byte, exponent int) {
 	mantissa := text
 	if e := bytes.IndexAny(text, "eE"); e >= 0 {
 		mantissa = text[:e]
 		exponent = clamp(string(text[e+1:]))
 	}
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
-	digits = append(append(make([]byte, 0, len(mantissa)), whole...), fraction...)
+	digits = append(append(dst, whole...), fraction...)
 	exponent += 2 - len(fraction)
 	digits = bytes.TrimLeft(digits, "0")
 	significant := bytes.TrimRight(digits, "0")
