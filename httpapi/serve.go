@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// How long the parts of an exchange may take. What a slow or silent client holds is given back after them.
+// Timeouts that free what a slow or silent client holds.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
@@ -18,13 +18,13 @@ const (
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
 
-	// drainTimeout bounds the wait for requests in flight when the server stops.
+	// drainTimeout bounds the wait for requests in flight at shutdown.
 	drainTimeout = 25 * time.Second
 )
 
-// Serve answers requests on listener until ctx ends, which is what makes the service unready. It goes on
-// serving for delay, so that a balancer can see that; then it takes no more requests, lets those in flight
-// finish, for 25 seconds at most, and returns nil. It closes listener.
+// Serve serves on listener until ctx is done, and then shuts down gracefully: it goes on serving for delay, so that a
+// load balancer can notice that the service is unready; then it closes listener, waits at most 25 seconds for requests
+// in flight and returns nil. Requests that take longer are logged and dropped.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, delay time.Duration) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -34,7 +34,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		// net/http would answer OPTIONS * itself, outside the envelope.
+		// Otherwise net/http answers OPTIONS * itself, outside the envelope.
 		DisableGeneralOptionsHandler: true,
 	}
 	stopped := make(chan error, 1)
@@ -54,7 +54,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		log.Warn("requests were cut off", "after", drainTimeout, "error", err)
+		log.Warn("dropped requests in flight", "after", drainTimeout, "error", err)
 		err = server.Close()
 		if !errors.Is(err, net.ErrClosed) && err != nil {
 			return fmt.Errorf("stop: %w", err)

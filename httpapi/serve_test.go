@@ -16,7 +16,7 @@ import (
 	"userorder/httpapi"
 )
 
-// start serves an engine with an echo until stop is called; ended has what Serve returned.
+// start serves an engine with an echo until stop is called; ended receives the result of Serve.
 func start(t *testing.T, delay time.Duration) (address string, stop func(), ended <-chan error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	engine := newEngine(t, httpapi.Config{Ready: func(context.Context) error { return ctx.Err() }})
@@ -44,7 +44,7 @@ func TestServeFinishesRequestsInFlightBeforeItStops(t *testing.T) {
 
 	stop()
 	response, err := http.Get("http://" + address + "/readyz")
-	require.NoError(t, err, "it does not listen any more although the delay is not over")
+	require.NoError(t, err, "it stopped listening before the delay was over")
 	_ = response.Body.Close()
 	require.Equal(t, 503, response.StatusCode)
 
@@ -54,10 +54,10 @@ func TestServeFinishesRequestsInFlightBeforeItStops(t *testing.T) {
 			_ = probe.Close()
 		}
 		return err != nil
-	}, 5*time.Second, 10*time.Millisecond, "it still takes new connections")
+	}, 5*time.Second, 10*time.Millisecond, "it still accepts connections")
 	select {
 	case err := <-ended:
-		t.Fatalf("it has stopped with a request in flight: %v", err)
+		t.Fatalf("it stopped with a request in flight: %v", err)
 	default:
 	}
 
