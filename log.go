@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -72,14 +71,6 @@ func onOff(on bool) string {
 		return "on"
 	}
 	return "off"
-}
-
-// warnOfReaders warns of a folder for secrets that others can read. Windows says so of every folder.
-func warnOfReaders(log *slog.Logger, folder string) {
-	info, err := os.Stat(folder)
-	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o044 != 0 {
-		log.Warn("the folder of the secret can be read by others: chmod 700 closes it", "path", folder, "mode", info.Mode().String())
-	}
 }
 
 // escapeControls spells out the control characters that slog's JSON leaves as they are, DEL and those from

@@ -193,19 +193,13 @@ func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string
 	return tokens, source, err
 }
 
-// secretOf takes the secret from the settings, or from the file that is made on the first start.
+// secretOf returns the secret that signs tokens, and where it came from.
 func secretOf(cfg Config, log *slog.Logger) (secret []byte, source string, err error) {
-	if len(cfg.Secret) > 0 {
-		return cfg.Secret, "settings", nil
-	}
 	path := cfg.secretPath()
-	secret, made, err := auth.FileSecret(path)
-	if err != nil {
-		return nil, "", err
+	loaded, err := auth.LoadSecret(cfg.Secret, path)
+	if loaded.Exposed != 0 {
+		log.Warn("the folder of the secret can be read by others: chmod 700 closes it",
+			"path", filepath.Dir(path), "mode", loaded.Exposed.String())
 	}
-	warnOfReaders(log, filepath.Dir(path))
-	if made {
-		return secret, "new file " + path, nil
-	}
-	return secret, "file " + path, nil
+	return loaded.Value, loaded.Source, err
 }

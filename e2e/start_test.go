@@ -37,7 +37,7 @@ func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
 		{"several wrong settings", []string{"TOKEN_TTL=60", "MODULES=users", "JWT_SECRET=jwt-secret-string"}, 2,
 			"wrong settings:\nMODULES has \"users\" but knows only: user, order.\n" +
 				"TOKEN_TTL is \"60\" but must be a time of at least 1s, like 90s, 15m or 1h.\n" +
-				"JWT_SECRET is the secret of the tutorial, which everybody knows.\n"},
+				"JWT_SECRET is the tutorial's secret, which everybody knows.\n"},
 		{"a proxy that is no network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
 			"wrong settings:\nTRUSTED_PROXIES has \"10.0.0.0/33\" but takes networks like 10.0.0.0/8 or fd00::/8.\n"},
 		{"an ops address without a port", []string{"OPS_ADDR=127.0.0.1"}, 2,
