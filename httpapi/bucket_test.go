@@ -55,7 +55,7 @@ func TestConcurrentRefusalsCostNothing(t *testing.T) {
 	require.EqualValues(t, 10, taken.Load())
 }
 
-func TestAFloodOfAddressesEvictsNobodyWhoIsOverTheLimit(t *testing.T) {
+func TestAFloodOfAddressesForgetsNobodyWhoIsOverTheLimit(t *testing.T) {
 	now := time.Now()
 	c := newClients(Limit{Count: 1, Per: time.Second, Burst: 2})
 	c.max = 1000

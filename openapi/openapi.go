@@ -1,6 +1,6 @@
-// Package openapi describes the service to programs, with /openapi.yaml and /openapi.json, and to people, with
-// the page /docs, where every route can be tried out. The document is written by hand. The package must not know
-// any module: what the document lists depends on what the engine has.
+// Package openapi serves the description of the service: /openapi.yaml and /openapi.json for programs, and the page
+// /docs for people, where every route can be tried out. The document is written by hand. The package knows no module:
+// the document lists the routes that the engine has.
 package openapi
 
 import (
@@ -17,10 +17,11 @@ import (
 //go:embed openapi.yaml
 var written string
 
-// Mount adds the document and the page to engine, and sends browsers that ask for / to the page. It comes after
-// all other routes: a path that engine does not have by then is left out of the document.
+// Mount adds the document and the page to engine, and redirects browsers from / to the page. It must come after all
+// other routes: paths that engine does not have yet are left out of the document. It returns an error only if the
+// document is not valid YAML.
 func Mount(engine *gin.Engine) error {
-	var text, json []byte // known when all routes are
+	var text, json []byte // set below, after these routes are added
 	get(engine, "/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", text) })
 	get(engine, "/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json; charset=utf-8", json) })
 	mountPage(engine)
@@ -39,9 +40,9 @@ func get(engine *gin.Engine, path string, handler gin.HandlerFunc) {
 
 var parameter = regexp.MustCompile(`:(\w+)`)
 
-// documentOf returns the document without the paths that no route has. It goes by lines, so that the rest stays
-// as it is written: a path is a line that begins with two spaces and a slash, and ends with the next such line or
-// one without indentation.
+// documentOf returns the document without the paths that are not among routes. It works on lines, so that comments and
+// layout stay: a path starts at a line that begins with two spaces and a slash, and ends before the next such line or
+// a line without indentation.
 func documentOf(routes gin.RoutesInfo) string {
 	served := map[string]bool{}
 	for _, route := range routes {

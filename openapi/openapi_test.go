@@ -7,18 +7,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 	"userorder/openapi"
 )
 
-// alone is an engine with the document and its page only.
+// alone returns an engine with the document and its page only.
 func alone(t *testing.T, limit httpapi.Limit) http.Handler {
 	engine, err := httpapi.NewEngine(httpapi.Config{
 		Log: slog.New(slog.DiscardHandler), Limit: limit, Ready: func(context.Context) error { return nil },
@@ -28,18 +27,7 @@ func alone(t *testing.T, limit httpapi.Limit) http.Handler {
 	return engine
 }
 
-func ask(handler http.Handler, line string, header ...string) *httptest.ResponseRecorder {
-	method, path, _ := strings.Cut(line, " ")
-	r := httptest.NewRequest(method, path, nil)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	return w
-}
-
-func TestABrowserThatAsksForTheRootIsSentToThePageAndNobodyElse(t *testing.T) {
+func TestOnlyABrowserIsRedirectedFromTheRootToThePage(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{})
 	const chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -60,7 +48,9 @@ func TestABrowserThatAsksForTheRootIsSentToThePageAndNobodyElse(t *testing.T) {
 		{"GET /nothing", chromium, 404},
 		{"GET /docs/", chromium, 404},
 	} {
-		w := ask(handler, test.line, "Accept", test.accept)
+		r := httpapitest.Request(test.line, "", "")
+		r.Header.Set("Accept", test.accept)
+		w := httpapitest.Serve(handler, r)
 		require.Equal(t, test.status, w.Code, test)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
@@ -75,7 +65,7 @@ func TestABrowserThatAsksForTheRootIsSentToThePageAndNobodyElse(t *testing.T) {
 func TestThePageHasNothingInlineAndEveryFileThatItNames(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{})
-	w := ask(handler, "GET /docs")
+	w := httpapitest.Call(handler, "GET /docs", "", "")
 	require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
 	require.NotContains(t, w.Header().Get("Content-Security-Policy"), "unsafe")
 	page := w.Body.String()
@@ -83,21 +73,25 @@ func TestThePageHasNothingInlineAndEveryFileThatItNames(t *testing.T) {
 	files := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
 	require.Len(t, files, 6)
 	for _, file := range files {
-		w := ask(handler, "GET /"+file[1])
+		w := httpapitest.Call(handler, "GET /"+file[1], "", "")
 		require.Equal(t, 200, w.Code, file[1])
 		require.NotZero(t, w.Body.Len())
 	}
 }
 
-func TestAFileIsSentWholeAndCompressedIfThatIsUnderstood(t *testing.T) {
+func TestAFileIsSentWholeAndCompressedIfTheClientAcceptsIt(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{})
-	plain := ask(handler, "GET /docs/swagger-ui-bundle.js")
+	const file = "GET /docs/swagger-ui-bundle.js"
+	plain := httpapitest.Call(handler, file, "", "")
 	require.Empty(t, plain.Header().Get("Content-Encoding"))
-	for _, header := range [][]string{
-		{"Range", "bytes=0-9"}, {"Range", "bytes=99999999-"}, {"If-None-Match", plain.Header().Get("Etag")}, {"If-Match", "other"},
+	for _, header := range []http.Header{
+		{"Range": {"bytes=0-9"}}, {"Range": {"bytes=99999999-"}}, {"If-None-Match": {plain.Header().Get("Etag")}}, {"If-Match": {"other"}},
 	} {
-		w := ask(handler, "GET /docs/swagger-ui-bundle.js", append(header, "Accept-Encoding", "gzip")...)
+		r := httpapitest.Request(file, "", "")
+		r.Header = header
+		r.Header.Set("Accept-Encoding", "gzip")
+		w := httpapitest.Serve(handler, r)
 		require.Equal(t, 200, w.Code, header)
 		require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
 		unpacked, err := gzip.NewReader(w.Body)
@@ -106,13 +100,15 @@ func TestAFileIsSentWholeAndCompressedIfThatIsUnderstood(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, sha256.Sum256(plain.Body.Bytes()), sha256.Sum256(text), header)
 	}
-	require.Equal(t, 404, ask(handler, "GET /docs/swagger-ui.js").Code, "one that the page does not use")
+	require.Equal(t, 404, httpapitest.Call(handler, "GET /docs/swagger-ui.js", "", "").Code, "a file that the page does not use")
 }
 
-func TestThePageIsLimitedLikeEverythingElse(t *testing.T) {
+func TestThePageCountsForTheLimitOfRequests(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{Count: 1, Per: 1e12, Burst: 1})
-	require.Equal(t, 200, ask(handler, "GET /docs").Code)
-	require.Equal(t, 429, ask(handler, "GET /docs").Code)
-	require.Equal(t, 429, ask(handler, "GET /", "Accept", "text/html").Code)
+	require.Equal(t, 200, httpapitest.Call(handler, "GET /docs", "", "").Code)
+	require.Equal(t, 429, httpapitest.Call(handler, "GET /docs", "", "").Code)
+	r := httpapitest.Request("GET /", "", "")
+	r.Header.Set("Accept", "text/html")
+	require.Equal(t, 429, httpapitest.Serve(handler, r).Code)
 }

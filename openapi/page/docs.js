@@ -5,5 +5,5 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   defaultModelsExpandDepth: -1,
   persistAuthorization: false, // a token must not stay in the browser
-  validatorUrl: null, // it would send the document's address to another host
+  validatorUrl: null, // would send the address of the document to another host
 });
