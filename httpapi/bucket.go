@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"container/list"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -34,9 +35,13 @@ type bucket struct {
 }
 
 func newClients(limit Limit) *clients {
-	every := limit.Per / time.Duration(limit.Count)
+	every, burst := limit.Per/time.Duration(limit.Count), time.Duration(limit.Burst)
+	refill := every * burst
+	if every > math.MaxInt64/burst { // such a bucket is never full again
+		refill = math.MaxInt64
+	}
 	c := &clients{
-		every: every, burst: limit.Burst, refill: every * time.Duration(limit.Burst), max: maxClients,
+		every: every, burst: limit.Burst, refill: refill, max: maxClients,
 		buckets: map[netip.Prefix]*list.Element{}, byUse: list.New(),
 	}
 	c.overflow = c.newTokens()

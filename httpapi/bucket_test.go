@@ -77,6 +77,15 @@ func TestAFloodOfAddressesForgetsNobodyWhoIsOverTheLimit(t *testing.T) {
 	require.Len(t, c.buckets, 1, "full buckets are kept")
 }
 
+func TestABurstThatTakesCenturiesToRefillEvictsNobody(t *testing.T) {
+	now := time.Now()
+	c := newClients(Limit{Count: 1, Per: 24 * time.Hour, Burst: 200_000})
+	for n := range 3 {
+		require.Zero(t, c.take(address(n), now.Add(time.Duration(n)*time.Hour)))
+	}
+	require.Len(t, c.buckets, 3)
+}
+
 func BenchmarkLimit(b *testing.B) {
 	c := newClients(Limit{Count: 1, Per: time.Second, Burst: 1})
 	for n := range maxClients {
