@@ -40,11 +40,11 @@ func TestABackupIsRestoredByPuttingItInPlace(t *testing.T) {
 
 	p = start(t, dir)
 	for id := range l.cancelled { // some may have been cancelled between our look and the backup
-		if _, known := before.product[id]; known && !before.cancelled[id] {
+		if _, known := before.orders[id]; known && !before.cancelled[id] {
 			before.cancelled[id] = false
 		}
 	}
-	require.NotEmpty(t, before.product)
+	require.NotEmpty(t, before.orders)
 	before.checkAll(t, p.url(t))
 	require.True(t, create(p.url(t), l.token, "and it goes on").ok())
 }
@@ -53,5 +53,5 @@ func TestABackupIsRestoredByPuttingItInPlace(t *testing.T) {
 func (l *ledger) copy() *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &ledger{token: l.token, product: maps.Clone(l.product), cancelled: maps.Clone(l.cancelled)}
+	return &ledger{token: l.token, orders: maps.Clone(l.orders), cancelled: maps.Clone(l.cancelled)}
 }

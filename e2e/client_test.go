@@ -25,7 +25,15 @@ type reply struct {
 
 	Code int
 	Msg  string
-	Data struct{ ID, Product, Token, UserID string }
+	Data data
+}
+
+// data is the fields of all kinds of data that the tests look at.
+type data struct {
+	ID, UserID, Product, Status string
+	Price                       json.Number
+	CreatedAt                   string `json:"created_at"`
+	Username, Email, Token      string
 }
 
 // ok reports a success, which the service must never forget.
@@ -78,15 +86,15 @@ type ledger struct {
 	token string
 
 	mu        sync.Mutex
-	product   map[string]string // by id
-	cancelled map[string]bool   // true: acknowledged; false: asked for, but no answer came
-	fresh     []string          // not checked yet
+	orders    map[string]data // by id
+	cancelled map[string]bool // true: acknowledged; false: asked for, but no answer came
+	fresh     []string        // not checked yet
 
 	unknown, unavailable int // failures, by what the client was told
 }
 
 func newLedger(token string) *ledger {
-	return &ledger{token: token, product: map[string]string{}, cancelled: map[string]bool{}}
+	return &ledger{token: token, orders: map[string]data{}, cancelled: map[string]bool{}}
 }
 
 // write creates an order, cancels it if it is one in five, and reports whether all was acknowledged.
@@ -99,7 +107,7 @@ func (l *ledger) write(t *testing.T, base, client string, n int) bool {
 	}
 	id := answer.Data.ID
 	l.mu.Lock()
-	l.product[id] = product
+	l.orders[id] = answer.Data
 	l.fresh = append(l.fresh, id)
 	if n%5 == 0 {
 		l.cancelled[id] = false
@@ -135,7 +143,26 @@ func (l *ledger) failed(answer reply) {
 func (l *ledger) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.product)
+	return len(l.orders)
+}
+
+// cancellations returns how many orders were cancelled.
+func (l *ledger) cancellations() (count int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, acknowledged := range l.cancelled {
+		if acknowledged {
+			count++
+		}
+	}
+	return count
+}
+
+// await waits until so many orders were acknowledged.
+func (l *ledger) await(t *testing.T, count int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return l.count() >= count }, 20*time.Second, 5*time.Millisecond,
+		"fewer than %d orders are acknowledged", count)
 }
 
 // writeAll starts some clients that write until the service is gone, and returns what waits for their end.
@@ -182,11 +209,11 @@ func (l *ledger) checkFresh(t *testing.T, base string) {
 func (l *ledger) checkAll(t *testing.T, base string) {
 	t.Helper()
 	var ids []string
-	for id := range l.product {
+	for id := range l.orders {
 		ids = append(ids, id)
 	}
 	l.check(t, base, ids)
-	t.Logf("%d orders and %d cancellations, none lost", len(l.product), len(l.cancelled))
+	t.Logf("%d orders and %d cancellations, none lost", len(l.orders), len(l.cancelled))
 }
 
 func (l *ledger) check(t *testing.T, base string, ids []string) {
@@ -201,7 +228,7 @@ func (l *ledger) check(t *testing.T, base string, ids []string) {
 		case asked && answer.Code == 1: // cancelled, though nobody heard of it
 		default:
 			require.Zero(t, answer.Code, "order %s is lost: %s", id, answer.Msg)
-			require.Equal(t, l.product[id], answer.Data.Product)
+			require.Equal(t, l.orders[id], answer.Data)
 		}
 	}
 }

@@ -45,12 +45,12 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	base := p.url(t)
 	l := newLedger(login(t, base))
 	for range rounds(2, 10) {
-		before := len(l.product)
+		before := len(l.orders)
 		wait := l.writeAll(t, base, 8)
 		time.Sleep(100 * time.Millisecond)
 		inflate(t, filepath.Join(disk, "balloon"))
 		wait() // until the last page is used up
-		require.Greater(t, len(l.product), before, "nothing was written in this round")
+		require.Greater(t, len(l.orders), before, "nothing was written in this round")
 		answer := create(base, l.token, "one more")
 		require.Equal(t, 503, answer.status, answer.body)
 		require.Equal(t, 503, answer.Code)

@@ -35,12 +35,12 @@ func TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled(t *testing.T) {
 		p := start(t, dir, "DATABASE_URL="+url)
 		l := newLedger(login(t, p.url(t)))
 		for range rounds(3, 50) {
-			before := len(l.product)
+			before := len(l.orders)
 			wait := l.writeAll(t, p.url(t), 8)
 			time.Sleep(200*time.Millisecond + rand.N(200*time.Millisecond))
 			p.kill()
 			wait()
-			require.Greater(t, len(l.product), before, "nothing was written in this round")
+			require.Greater(t, len(l.orders), before, "nothing was written in this round")
 
 			p = start(t, dir, "DATABASE_URL="+url)
 			l.checkFresh(t, p.url(t))

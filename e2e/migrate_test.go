@@ -51,7 +51,7 @@ func TestAServiceMovesFromAFileToPostgres(t *testing.T) {
 	require.True(t, send("POST", p.url(t)+"/user/login", "", testUser).ok())
 	answer := create(p.url(t), l.token, "after the move")
 	require.True(t, answer.ok())
-	require.NotContains(t, l.product, answer.Data.ID, "an id is given out again")
+	require.NotContains(t, l.orders, answer.Data.ID, "an id is given out again")
 }
 
 func TestAMoveThatIsKilledIsStartedOver(t *testing.T) {

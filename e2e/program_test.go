@@ -8,6 +8,8 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"log"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,33 +50,56 @@ func need(t *testing.T, what string, err error) {
 	}
 }
 
-// build compiles the program once, into a folder that TestMain removes.
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "userorder-build-")
-	if err != nil {
-		return "", err
-	}
-	builtIn = dir
-	if err := os.Chmod(dir, 0o755); err != nil { // for tests that start it as another user
-		return "", err
-	}
-	binary := filepath.Join(dir, "userorder")
-	out, err := exec.Command("go", "build", "-o", binary, "userorder").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, out)
-	}
-	return binary, nil
-})
-
-var builtIn string
+// binaries is the folder of the built programs. TestMain makes and removes it.
+var binaries string
 
 func TestMain(m *testing.M) {
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 500
-	code := m.Run()
-	if builtIn != "" {
-		_ = os.RemoveAll(builtIn)
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	var err error
+	if binaries, err = os.MkdirTemp("", "userorder-build-"); err != nil {
+		log.Fatal(err)
 	}
-	os.Exit(code)
+	defer func() { _ = os.RemoveAll(binaries) }()
+	if err := os.Chmod(binaries, 0o755); err != nil { // for tests that start a program as another user
+		log.Fatal(err)
+	}
+	return m.Run()
+}
+
+// build compiles the program once.
+var build = sync.OnceValues(func() (string, error) {
+	if err := trackSources(); err != nil {
+		return "", err
+	}
+	return compile("..", "userorder")
+})
+
+// compile builds the program from the sources in a folder.
+func compile(source, name string) (binary string, err error) {
+	binary = filepath.Join(binaries, name)
+	command := exec.Command("go", "build", "-o", binary, ".")
+	command.Dir = source
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return binary, nil
+}
+
+// trackSources reads the folders of the program. Go's test cache tracks the files of this module that a test
+// opens, but not those that the go command opens on its behalf: without this a changed program would be
+// answered with a cached result.
+func trackSources() error {
+	return filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		name := entry.Name()
+		if err == nil && entry.IsDir() && path != ".." && (name[0] == '.' || name == "bench" || name == "data") {
+			return filepath.SkipDir
+		}
+		return err
+	})
 }
 
 const secret = "a secret of the tests that is long enough"
