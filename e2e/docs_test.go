@@ -20,14 +20,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// browser returns a tab of a headless Chromium with a profile of its own, which asks for Chinese.
+// browser opens a tab of headless Chromium with a profile of its own and Chinese as its language.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	need(t, "chromium", err)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 1400),
-		chromedp.NoSandbox, chromedp.DisableGPU, // it may run as root, in a container
+		chromedp.NoSandbox, chromedp.DisableGPU, // tests may run as root in a container
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("accept-lang", "zh-CN"),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
@@ -41,7 +41,8 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// visit is what a tab asks for, and what it complains of: exceptions, failed requests, breaches of the policy.
+// visit records the requests of a tab and its complaints: exceptions, failed requests, violations of the
+// Content-Security-Policy.
 type visit struct {
 	mu         sync.Mutex
 	requests   []string
@@ -66,7 +67,7 @@ func watch(ctx context.Context, t *testing.T) *visit {
 	return v
 }
 
-// requireAtHome checks that nothing was asked of anybody but base, and that nothing was complained of.
+// requireAtHome checks that the tab requested nothing from other hosts than base and complained of nothing.
 func (v *visit) requireAtHome(t *testing.T, base string) {
 	t.Helper()
 	v.mu.Lock()
@@ -74,11 +75,11 @@ func (v *visit) requireAtHome(t *testing.T, base string) {
 	require.Empty(t, v.complaints)
 	require.Greater(t, len(v.requests), 8)
 	for _, url := range v.requests {
-		require.True(t, strings.HasPrefix(url, base+"/") || strings.HasPrefix(url, "data:image/"), "it asked for %s", url)
+		require.True(t, strings.HasPrefix(url, base+"/") || strings.HasPrefix(url, "data:image/"), "the page requested %s", url)
 	}
 }
 
-// screenshot keeps what the tab shows in docs/screenshots, if UPDATE_SCREENSHOTS=1.
+// screenshot saves a picture of the tab in docs/screenshots if UPDATE_SCREENSHOTS=1.
 func screenshot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	if os.Getenv("UPDATE_SCREENSHOTS") != "1" {
@@ -90,7 +91,7 @@ func screenshot(ctx context.Context, t *testing.T, name string) {
 	require.NoError(t, os.WriteFile(filepath.Join("..", "docs", "screenshots", name), picture, 0o644))
 }
 
-// tryOut opens an operation, sends its example, and returns the answer as the page shows it.
+// tryOut opens an operation, sends its example and returns the response as the page shows it.
 func tryOut(ctx context.Context, t *testing.T, operation string) (shown string) {
 	t.Helper()
 	block := "#operations-" + operation
@@ -107,7 +108,7 @@ func tryOut(ctx context.Context, t *testing.T, operation string) (shown string) 
 
 var shownToken = regexp.MustCompile(`"token":\s*"([^"]+)"`)
 
-func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
+func TestDocsWorkInABrowserAndLoadNothingFromOtherHosts(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
 	base := start(t, t.TempDir()).url(t)
@@ -136,6 +137,6 @@ func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 
 	kept, err := chromedp.Run(ctx, chromedp.Evaluate[int]("localStorage.length + sessionStorage.length + document.cookie.length"))
 	require.NoError(t, err)
-	require.Zero(t, kept, "the page keeps something")
+	require.Zero(t, kept, "the page stores something")
 	seen.requireAtHome(t, base)
 }

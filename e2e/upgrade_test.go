@@ -17,11 +17,12 @@ import (
 	"userorder/database/databasetest"
 )
 
-// previous is the release that this one upgrades from, as a tag or a commit. It changes when a release is tagged,
-// to that tag: from then on the tests hold its successor to it. Now it is the last commit before v1.0.0.
+// previous is the tag or commit of the release before this one, here the last commit before v1.0.0. Set it to the new
+// tag in the first commit after a release.
 const previous = "af6ff67665713f1b443254eb21167a0862c101a2"
 
-// buildPrevious builds the previous release from the history of this repository.
+// buildPrevious builds the previous release from the history of this repository. It skips the test if the commit is
+// missing, as in a shallow clone or a tarball.
 func buildPrevious(t *testing.T) (binary string) {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "source")
@@ -53,8 +54,8 @@ func TestUpgradeFromThePreviousRelease(t *testing.T) {
 	})
 }
 
-// upgradeReplicas starts this release beside the previous one, as a rolling update does, and stops the previous
-// one in the end.
+// upgradeReplicas starts this release beside the previous one, as a rolling update does, and then stops the previous
+// one.
 func upgradeReplicas(t *testing.T, binary string) {
 	url := databasetest.Postgres(t)
 	replica := launch(t, t.TempDir(), exec.Command(binary), "DATABASE_URL="+url)
@@ -65,7 +66,7 @@ func upgradeReplicas(t *testing.T, binary string) {
 	waitOld := byOld.writeOn(t, before, 2, over)
 	byOld.await(t, 50)
 
-	after := start(t, t.TempDir(), "DATABASE_URL="+url).url(t) // its migrations run under the load of the other
+	after := start(t, t.TempDir(), "DATABASE_URL="+url).url(t) // migrates while the other serves
 	byNew := newLedger(login(t, after))
 	waitNew := byNew.writeOn(t, after, 2, over)
 	accounts = append(accounts, registerAccounts(t, after, "new")...)
@@ -75,9 +76,8 @@ func upgradeReplicas(t *testing.T, binary string) {
 		return send("POST", []string{before, after}[n%2]+"/user/register", "", registration("both", "both@example.com"))
 	})
 	require.Equal(t, map[string]int{"200 注册成功": 1, "200 用户名已存在": 19}, registered)
-	sofar := [2]int{byOld.count(), byNew.count()}
-	byOld.await(t, sofar[0]+200)
-	byNew.await(t, sofar[1]+200)
+	byOld.await(t, byOld.count()+200)
+	byNew.await(t, byNew.count()+200)
 	close(over)
 	waitOld()
 	waitNew()
@@ -91,7 +91,7 @@ func upgradeReplicas(t *testing.T, binary string) {
 		requireAccounts(t, base, accounts)
 		readyWithin(t, base, time.Second, 200)
 	}
-	const others = 2 * 2 // orders of requireOneService, of which every second one is cancelled
+	const others = 2 * 2 // orders of requireOneService, half of them cancelled
 	requireRows(t, "pgx", url, len(accounts)+2, byOld.count()+byNew.count()+others, byOld.cancellations()+byNew.cancellations()+others/2)
 	replica.stop(t)
 	require.True(t, create(after, byOld.token, "after the upgrade").ok())
@@ -99,7 +99,7 @@ func upgradeReplicas(t *testing.T, binary string) {
 
 func upgradeFile(t *testing.T, binary string) {
 	dir := t.TempDir()
-	p := launch(t, dir, exec.Command(binary), "JWT_SECRET=") // which keeps its secret beside the file
+	p := launch(t, dir, exec.Command(binary), "JWT_SECRET=") // creates its secret beside the file
 	accounts := registerAccounts(t, p.url(t), "old")
 	l := newLedger(login(t, p.url(t)))
 	over := make(chan struct{})
@@ -107,7 +107,7 @@ func upgradeFile(t *testing.T, binary string) {
 	l.await(t, 200)
 	close(over)
 	wait()
-	p.kill() // which leaves a write-ahead log behind
+	p.kill() // leaves a write-ahead log
 
 	p = start(t, dir, "JWT_SECRET=")
 	base := p.url(t)
@@ -142,8 +142,7 @@ func registerAccounts(t *testing.T, base, prefix string) (accounts []account) {
 	return accounts
 }
 
-// requireAccounts checks that accounts log in at base and are what they were registered as, and that their names
-// are taken there.
+// requireAccounts checks that base logs accounts in, returns their data, and reports their names as taken.
 func requireAccounts(t *testing.T, base string, accounts []account) {
 	t.Helper()
 	for _, a := range accounts {
@@ -155,12 +154,12 @@ func requireAccounts(t *testing.T, base string, accounts []account) {
 	}
 }
 
-// requireOneService checks that one program works with the tokens, the accounts and the orders of another.
-// It makes two orders and cancels one.
+// requireOneService checks that there accepts the token of here, knows its user, and reads and cancels its orders. It
+// creates two orders and cancels one of them.
 func requireOneService(t *testing.T, here, there string) {
 	t.Helper()
 	token := login(t, here)
-	require.True(t, send("GET", there+"/user/info", token, "").ok(), "a token is refused by the other release")
+	require.True(t, send("GET", there+"/user/info", token, "").ok(), "the other release rejects the token")
 	require.Equal(t, "用户名已存在", send("POST", there+"/user/register", "", testUser).Msg)
 	kept, cancelled := create(here, token, "read there"), create(here, token, "cancelled there")
 	require.True(t, kept.ok() && cancelled.ok())
@@ -169,7 +168,7 @@ func requireOneService(t *testing.T, here, there string) {
 	require.Equal(t, "订单不存在", send("GET", here+"/order/query/"+cancelled.Data.ID, token, "").Msg)
 }
 
-// requireRows counts the rows of a database.
+// requireRows checks how many rows a database has.
 func requireRows(t *testing.T, driver, source string, users, orders, cancelled int) {
 	t.Helper()
 	db, err := sql.Open(driver, source)

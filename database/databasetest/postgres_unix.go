@@ -65,6 +65,7 @@ func startPostgres() (server, error) {
 // PostgresBinaries returns the folder of initdb and postgres: it looks on PATH and where Debian keeps them, the
 // newest version first.
 func PostgresBinaries() (string, error) {
+	_ = os.Getenv("TEST_TOOLS") // make lists there what it finds: go test caches no result across a change of it
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil
