@@ -149,7 +149,8 @@ func requireAccounts(t *testing.T, base string, accounts []account) {
 		answer := send("POST", base+"/user/login", "", registration(a.name, a.email))
 		require.True(t, answer.ok(), answer.body)
 		answer = send("GET", base+"/user/info", answer.Data.Token, "")
-		require.Equal(t, a, account{answer.Data.UserID, answer.Data.Username, answer.Data.Email})
+		got := account{answer.Data.UserID, answer.Data.Username, answer.Data.Email}
+		require.Equal(t, a, got)
 		require.Equal(t, "用户名已存在", send("POST", base+"/user/register", "", registration(a.name, a.email)).Msg)
 	}
 }
