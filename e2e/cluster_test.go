@@ -136,7 +136,7 @@ func (p *postgres) query(query string) (value string) {
 
 func (p *postgres) url() string { return urlOf(p) }
 
-// urlOf returns a URL that lists servers; pgx connects to the first that accepts it.
+// urlOf returns a URL that lists servers as alternatives.
 func urlOf(servers ...*postgres) string {
 	var hosts []string
 	for _, p := range servers {

@@ -45,7 +45,7 @@ func TestMetricsAreServedWhileTheServiceDrainsAndStopWithIt(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestASilentCollectorDelaysNoRequestAndShutdownForFiveSecondsAtMost(t *testing.T) {
+func TestASilentCollectorDelaysNoRequestAndDelaysShutdownByAtMostFiveSeconds(t *testing.T) {
 	t.Parallel()
 	collector, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts connections, but nothing reads from them
 	require.NoError(t, err)

@@ -55,7 +55,8 @@ func TestItWorksThroughPgBouncerInTransactionMode(t *testing.T) {
 	t.Parallel()
 	server := newPostgres(t)
 	url := pgbouncer(t, server)
-	command := userorder(t, t.TempDir(), []string{"migrate"}, "DATABASE_URL="+server.url()) // not through PgBouncer, which has no session locks
+	// Not through PgBouncer: migrations take a session lock, which transaction mode does not support.
+	command := userorder(t, t.TempDir(), []string{"migrate"}, "DATABASE_URL="+server.url())
 	require.Equal(t, 0, command.exit(t), said(t, command.stderr))
 	p := start(t, t.TempDir(), "DATABASE_URL="+url, "AUTO_MIGRATE=false")
 	tutorial.Follow(t, p.url(t), http.DefaultClient.Do)
