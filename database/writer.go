@@ -36,6 +36,7 @@ type writer struct {
 	stopped   chan struct{}
 	once      sync.Once
 
+	unkept  bool                  // the group holds rows that its COMMIT has yet to keep
 	broken  atomic.Pointer[error] // why nothing may be written any more
 	stalled atomic.Bool           // the last group was not written
 
@@ -51,6 +52,7 @@ type call struct {
 	mu       sync.Mutex // held while fn runs
 	left     bool       // the caller has gone: fn must not run
 	ran      bool
+	final    bool // err does not depend on the group any more
 	err      error
 	panicked any
 }
@@ -84,17 +86,19 @@ func (w *writer) write(ctx context.Context, single bool, fn func(*Tx) error) err
 	case <-w.stopping:
 		return errClosed
 	}
+	var err error
 	select {
 	case <-c.done:
+		err = c.err
 	case <-ctx.Done():
-		return c.leave(ctx.Err())
+		err = c.leave(ctx.Err())
 	case <-expired.C:
-		return c.leave(context.DeadlineExceeded)
+		err = c.leave(context.DeadlineExceeded)
 	}
 	if c.panicked != nil {
 		panic(c.panicked)
 	}
-	return c.err
+	return err
 }
 
 // leave gives up waiting because of cause. It waits while fn runs, so that fn never outlives the caller.
@@ -102,11 +106,13 @@ func (c *call) leave(cause error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.final:
+		return c.err
 	case !c.ran:
 		c.left = true
 		return classify(cause)
-	case c.err != nil:
-		return c.err
+	case c.err != nil: // refused, so undone, but perhaps for a row that will not be kept
+		return classify(cause)
 	}
 	return fmt.Errorf("%w: while it was being committed: %w", ErrOutcomeUnknown, cause)
 }
@@ -132,8 +138,9 @@ func (w *writer) run(first *call) (group []*call, err error) {
 		return []*call{first}, err
 	}
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
-		return []*call{first}, err
+		return []*call{first}, fmt.Errorf("%w: begin: %w", ErrUnavailable, err)
 	}
+	w.unkept = false
 	for c := first; c != nil; c = w.next(len(group)) {
 		group = append(group, c)
 		if err := w.runOne(c); err != nil {
@@ -175,6 +182,10 @@ func (w *writer) runOne(c *call) error {
 	if isCorruption(c.err) {
 		w.fail(c.err)
 	}
+	if c.err == nil {
+		w.unkept = true
+	}
+	c.final = !w.unkept // it failed, and has seen no rows but its own and those on disk
 	if err := w.settle(c); err != nil {
 		// As text: to the others in the group the caller's error must not be what theirs is.
 		return fmt.Errorf("%w: the transaction was rolled back: %v (after: %v)", ErrUnavailable, err, c.err) //nolint:errorlint // see above
@@ -247,12 +258,15 @@ func (w *writer) commit(group []*call, err error, began time.Time) {
 	}
 }
 
-// finish tells a caller what became of its group. Its own error, if it has one, says more.
-func (c *call) finish(err error) {
+// finish tells a caller what became of its group. The caller's own error stands if the group was kept. If it was lost,
+// that error may be due to a row that nobody has, such as the name that another member of the group took, and the loss
+// is the answer instead.
+func (c *call) finish(lost error) {
 	c.mu.Lock()
-	if c.err == nil {
-		c.err = err
+	if lost != nil && !c.final {
+		c.err = lost
 	}
+	c.final = true
 	c.mu.Unlock()
 	close(c.done)
 }
