@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/database/sqlite"
 )
 
 var errMine = errors.New("mine")
@@ -242,13 +244,13 @@ func TestAFileThatAnotherProgramLocksIsUnavailable(t *testing.T) {
 	t.Parallel()
 	db, file := openFile(t)
 	require.NoError(t, file.writer.exec("PRAGMA busy_timeout = 1"))
-	other, err := openConnection(file.path, 2, nil) // SQLITE_OPEN_READWRITE
+	other, err := sqlite.Open(file.path, sqlite.ReadWrite)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, other.close()) }()
-	_, err = other.run("BEGIN IMMEDIATE", nil, nil)
+	defer func() { require.NoError(t, other.Close()) }()
+	_, err = other.Run("BEGIN IMMEDIATE", nil, nil)
 	require.NoError(t, err)
 	require.ErrorIs(t, db.Write(t.Context(), insert("a")), ErrUnavailable)
-	_, err = other.run("ROLLBACK", nil, nil)
+	_, err = other.Run("ROLLBACK", nil, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Write(t.Context(), insert("a")))
 }

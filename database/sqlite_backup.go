@@ -11,9 +11,9 @@ import (
 	"userorder/disk"
 )
 
-// Backup copies the SQLite database at url to a new file at path. Others may go on reading and writing: the
-// copy holds all that was acknowledged before Backup was called. The file appears under its name when it is
-// whole, checked and on the disk. It blocks for as long as that takes.
+// Backup copies the SQLite database at url to a new file at path. The database may be in use: the copy holds every write
+// acknowledged before the call. The file appears at path once it is complete, checked and on disk. Backup has no time
+// limit but that of ctx.
 func Backup(ctx context.Context, url, path string) error {
 	source, ok := SQLitePath(url)
 	if !ok {
@@ -39,8 +39,8 @@ func backup(ctx context.Context, source, path string) error {
 	return err
 }
 
-// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), puts it
-// into the mode that it will be used in, and reads it through.
+// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), switches it to WAL
+// mode and checks all of it.
 func vacuumInto(ctx context.Context, source, path string) (err error) {
 	from, err := openPool(source, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
 	if err != nil {

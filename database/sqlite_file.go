@@ -14,15 +14,17 @@ import (
 
 	"github.com/gofrs/flock"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"userorder/database/sqlite"
 )
 
-// What a file says of itself in its header (https://www.sqlite.org/fileformat.html#the_database_header).
+// The header of a file identifies it as ours (https://www.sqlite.org/fileformat.html#the_database_header).
 const (
 	applicationID = 0x75736f72 // "usor"
-	fileVersion   = 1          // as user_version; the versions of the modules' tables are in tables
+	fileVersion   = 1          // in user_version; modules keep the versions of their schemas in tables
 )
 
-// Why a file is not opened.
+// The reasons for refusing a file, each with its remedy.
 var (
 	errInUse    = errors.New("another process is using it: stop that one, or set DATABASE_URL to another path")
 	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path")
@@ -32,16 +34,16 @@ var (
 	errLogAlone = errors.New("it is empty or gone, but its -wal is there and may hold all that was acknowledged: restore the file, or move the -wal away")
 )
 
-// prepareFile locks, makes and inspects the file at path, which is target when links are followed. The lock
-// is the caller's to give up, even with an error.
+// prepareFile locks, creates and inspects the file at path, which is target once links are followed. The caller must
+// release the lock, even after an error.
 func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, marked bool, err error) {
 	if _, err := os.Readlink(path); err == nil {
-		if _, err := os.Stat(path); err != nil { // two processes would lock two names of one file
+		if _, err := os.Stat(path); err != nil { // its target has no real path to lock yet
 			return nil, false, fmt.Errorf("it is a link to a file that is not there: %w", err)
 		}
 	}
-	// The lock comes first: closing a file, even one that was only looked at, gives up the locks that this very
-	// process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+	// The lock comes first: closing a file, even one opened only to look at it, releases all locks that this process
+	// has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 	if lock, err = lockFile(target); err != nil {
 		return nil, false, err
 	}
@@ -51,11 +53,11 @@ func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, m
 	if marked, err = inspect(ctx, target); err != nil {
 		return lock, false, err
 	}
-	return lock, marked, closeToOthers(target)
+	return lock, marked, restrict(target)
 }
 
-// createFile makes the file, for the eyes of its owner alone. SQLite gives its -wal and -shm files the same
-// permissions. It refuses to make one beside a log, which SQLite would take for a left-over and remove.
+// createFile creates the file, readable by its owner alone, unless it exists. SQLite gives the -wal and -shm files the
+// same permissions. Creating a file beside a log is refused: SQLite would remove the log as stale.
 func createFile(path string) error {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
@@ -69,9 +71,9 @@ func createFile(path string) error {
 	return file.Close()
 }
 
-// closeToOthers takes the rights of others away from a file that, say, was copied here by hand, and from what
-// SQLite has put beside it.
-func closeToOthers(path string) error {
+// restrict removes the permissions of group and others from the file and its -wal and -shm, which a copy made by hand,
+// say, may have.
+func restrict(path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(path + suffix)
 		if err != nil || info.Mode()&0o077 == 0 {
@@ -84,9 +86,9 @@ func closeToOthers(path string) error {
 	return nil
 }
 
-// lockFile makes sure that no other process serves the file, for two writers would wait for each other and
-// neither could group its commits. The lock goes with the process, however it ends. It is on a file beside
-// the database because SQLite has locks of its own on that one.
+// lockFile keeps other processes from serving the file: two writers would wait for each other, and neither could group
+// its commits. The system releases the lock when the process ends. It is on a separate file because SQLite uses locks of
+// its own on the database.
 func lockFile(path string) (*flock.Flock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, errNoAccess)
@@ -101,12 +103,12 @@ func lockFile(path string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// inspect returns an error that says what to do if the file is not a whole database of this program. It does
-// not change the file. An unmarked one is new, or from before files were marked.
+// inspect returns an error with a remedy unless the file is an intact database of this program. It does not change the
+// file. One that is not marked is new, or older than marking.
 func inspect(ctx context.Context, path string) (marked bool, err error) {
 	marked, err = inspectAs(ctx, path, "ro")
 	if code, ok := sqliteCode(err); ok && code == sqlite3.SQLITE_READONLY_ROLLBACK {
-		// A crash while the file was being put into WAL mode left a journal, which must be rolled back first.
+		// A crash during the switch to WAL mode has left a journal, which must be rolled back first.
 		return inspectAs(ctx, path, "rw")
 	}
 	return marked, err
@@ -126,7 +128,7 @@ func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) 
 		{"PRAGMA application_id", &id},
 		{"PRAGMA user_version", &version},
 		{"SELECT count(*) FROM sqlite_schema", &tables},
-		// goose_db_version is what goose calls its table where a program has but one.
+		// goose_db_version is goose's default, so another program's.
 		{"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*' AND name <> 'goose_db_version'", &ours},
 	} {
 		if err := pool.QueryRowContext(ctx, look.query).Scan(look.value); err != nil {
@@ -140,14 +142,13 @@ func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) 
 	case id != applicationID && (id != 0 || version != 0 || !isNew):
 		return false, errForeign
 	}
-	return id == applicationID, quickCheck(ctx, pool, checkTime)
+	return id == applicationID, quickCheck(ctx, pool, quickCheckTime)
 }
 
-// checkTime bounds the check of a large file at the start. What it has not come to by then is found when it
-// is read.
-const checkTime = time.Second
+// quickCheckTime bounds the check of a large file at startup. Damage in the rest is found when it is read.
+const quickCheckTime = time.Second
 
-// quickCheck looks for damage (https://www.sqlite.org/pragma.html#pragma_quick_check) for as long as limit.
+// quickCheck looks for damage (https://www.sqlite.org/pragma.html#pragma_quick_check) until limit expires.
 func quickCheck(ctx context.Context, pool *sql.DB, limit time.Duration) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -164,7 +165,7 @@ func quickCheck(ctx context.Context, pool *sql.DB, limit time.Duration) error {
 	return nil
 }
 
-// diagnose says what an error means that a file gave when it was first read.
+// diagnose explains an error from the first read of a file.
 func diagnose(err error) error {
 	code, ok := sqliteCode(err)
 	switch {
@@ -182,12 +183,12 @@ func isCorruption(err error) bool {
 	return ok && (code&0xff == sqlite3.SQLITE_CORRUPT || code&0xff == sqlite3.SQLITE_NOTADB)
 }
 
-// headroom is what must fit on the disk before a file that could not be written counts as writable again. A
-// single page may fit where the pages of an order do not.
+// headroom is the free space required, in bytes, before a file that could not be written counts as writable again. One
+// page may fit where those of an order do not.
 const headroom = 1 << 20
 
-// checkRoom writes that much, which no file system can compress, and removes it.
-func checkRoom(path string) error {
+// requireRoom writes headroom random bytes, which no file system can compress, to a new file and removes it.
+func requireRoom(path string) error {
 	text := make([]byte, headroom)
 	_, _ = rand.Read(text) // never fails
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -199,34 +200,34 @@ func checkRoom(path string) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// mark writes into a new file whose it is.
-func mark(conn *connection) error {
+// mark stamps application_id and user_version into a new file.
+func mark(conn *sqlite.Conn) error {
 	for _, statement := range []string{
 		"BEGIN IMMEDIATE",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", fileVersion),
 		"COMMIT",
 	} {
-		if _, err := conn.run(statement, nil, nil); err != nil {
+		if _, err := conn.Run(statement, nil, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// SameFile reports whether two database URLs name one SQLite file, perhaps in other words.
+// SameFile reports whether two database URLs name the same SQLite file, perhaps by different paths.
 func SameFile(url, other string) bool {
 	path, ok := SQLitePath(url)
 	otherPath, otherOK := SQLitePath(other)
 	return ok && otherOK && realPath(path) == realPath(otherPath)
 }
 
-// realPath is the one name of a file that has many, as far as symbolic links are concerned.
+// realPath returns the absolute path of a file without symbolic links.
 func realPath(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil { // it is there
+	if target, err := filepath.EvalSymlinks(path); err == nil { // the file exists
 		return target
 	}
 	return path

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireTimeout checks that what failed with err waited for the whole time that it may take, and no longer.
+// requireTimeout checks that a call that failed with err took the whole timeout, and no longer.
 func requireTimeout(t *testing.T, start time.Time, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, ErrUnavailable)
@@ -56,12 +56,12 @@ func TestAQueryThatRunsTooLongIsInterrupted(t *testing.T) {
 func TestTheTimeThatAQueryHasWaitedForAConnectionIsTakenFromItsTime(t *testing.T) {
 	t.Parallel()
 	db, file := openFile(t)
-	var taken []*connection
+	var taken []*reader
 	for range file.readers.size {
 		conn, _, err := file.readers.take(t.Context())
 		require.NoError(t, err)
 		var n int
-		require.NoError(t, conn.queryRow(timeout, "SELECT 1", nil, []any{&n})) // arms the watch
+		require.NoError(t, conn.queryRow(timeout, "SELECT 1", nil, []any{&n})) // arms the timer
 		taken = append(taken, conn)
 	}
 	time.AfterFunc(2*time.Second, func() {

@@ -6,26 +6,24 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// readers is the connections that read a SQLite file. Who gives one back does not hand it to the caller that has
-// waited longest: until that one's turn on a processor came the connection would lie idle, and from then on everybody
-// would wait (a lock convoy). It goes to whoever asks next, and one that waits is told to ask.
+// readers is the pool of connections that read a SQLite file. A freed connection is not handed to the caller that has
+// waited longest: it would idle until that goroutine is scheduled, and from then on every caller would wait (a lock
+// convoy). The next caller to ask gets it, and one waiting caller is woken to ask again.
 type readers struct {
 	size    int
-	freed   chan struct{} // at most a token for each connection
+	freed   chan struct{} // at most one token a connection
 	closing chan struct{}
 	once    sync.Once
 
 	mu     sync.Mutex
-	idle   []*connection
+	idle   []*reader
 	closed bool
-	open   sync.WaitGroup // connections
-	err    error          // of closing them
+	open   sync.WaitGroup // counts connections
+	err    error          // from closing them
 
-	waiting atomic.Int64 // how many wait now
+	waiting atomic.Int64 // callers
 	waits   atomic.Int64
 	waited  atomic.Int64 // nanoseconds
 }
@@ -34,7 +32,7 @@ type readers struct {
 func openReaders(path string, size int) (*readers, error) {
 	r := &readers{freed: make(chan struct{}, size), closing: make(chan struct{})}
 	for range size {
-		c, err := openConnection(path, sqlite3.SQLITE_OPEN_READONLY, readerPragmas)
+		c, err := openReader(path)
 		if err != nil {
 			return nil, errors.Join(err, r.close())
 		}
@@ -45,8 +43,8 @@ func openReaders(path string, size int) (*readers, error) {
 	return r, nil
 }
 
-// queryRow runs a query on the next connection that is free. It waits for one, and lets the query run, for 5
-// seconds at most. A caller whose context ends while its query runs gets the answer all the same.
+// queryRow waits for a connection and runs a query on it, for timeout at most in all. The end of ctx ends the wait, but
+// not the query.
 func (r *readers) queryRow(ctx context.Context, query string, args, dest []any) error {
 	c, waited, err := r.take(ctx)
 	if err != nil {
@@ -56,8 +54,18 @@ func (r *readers) queryRow(ctx context.Context, query string, args, dest []any) 
 	return c.queryRow(timeout-waited, query, args, dest)
 }
 
+// each is queryRow for any number of rows.
+func (r *readers) each(ctx context.Context, query string, args []any, row rowFunc) error {
+	c, waited, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.give(c)
+	return c.each(timeout-waited, query, args, row)
+}
+
 // take waits for a connection and returns how long it has waited.
-func (r *readers) take(ctx context.Context) (c *connection, waited time.Duration, err error) {
+func (r *readers) take(ctx context.Context) (c *reader, waited time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
@@ -72,7 +80,7 @@ func (r *readers) take(ctx context.Context) (c *connection, waited time.Duration
 	return c, waited, err
 }
 
-func (r *readers) wait(ctx context.Context) (*connection, error) {
+func (r *readers) wait(ctx context.Context) (*reader, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r.waiting.Add(1)
@@ -91,9 +99,8 @@ func (r *readers) wait(ctx context.Context) (*connection, error) {
 	}
 }
 
-// pop returns an idle connection or nil, the last one that was used first: what it read is likely to be in the
-// processor's cache.
-func (r *readers) pop() *connection {
+// pop returns the most recently used idle connection, whose pages are likely to be in the processor's cache, or nil.
+func (r *readers) pop() *reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := len(r.idle) - 1
@@ -105,7 +112,7 @@ func (r *readers) pop() *connection {
 	return c
 }
 
-func (r *readers) give(c *connection) {
+func (r *readers) give(c *reader) {
 	r.mu.Lock()
 	if r.closed {
 		r.closeOne(c)
@@ -116,7 +123,7 @@ func (r *readers) give(c *connection) {
 	if r.waiting.Load() > 0 {
 		select {
 		case r.freed <- struct{}{}:
-		default: // as many are told already as there are connections
+		default: // a wake-up is pending for every connection
 		}
 	}
 }
@@ -130,7 +137,7 @@ func (r *readers) stats() Stats {
 	}
 }
 
-// close waits for the queries that run, closes the connections and refuses all queries that come after it.
+// close refuses further queries, waits for the running ones and closes the connections.
 func (r *readers) close() error {
 	r.once.Do(func() {
 		close(r.closing)
@@ -147,7 +154,7 @@ func (r *readers) close() error {
 }
 
 // closeOne must be called with mu locked.
-func (r *readers) closeOne(c *connection) {
+func (r *readers) closeOne(c *reader) {
 	r.err = errors.Join(r.err, c.close())
 	r.open.Done()
 }

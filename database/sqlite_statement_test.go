@@ -56,10 +56,10 @@ func TestAQueryIsNotInterruptedForTheTimeOfTheOneBeforeIt(t *testing.T) {
 		var n int
 		require.NoError(t, c.queryRow(timeout, "SELECT count(*) FROM notes", nil, []any{&n}))
 		require.True(t, c.armed)
-		c.interrupt() // as the watch does when nothing runs
+		c.expire() // as the timer does when nothing runs
 		require.False(t, c.armed)
 		require.NoError(t, c.queryRow(timeout, "SELECT count(*) FROM notes", nil, []any{&n}))
-		require.True(t, c.armed, "the next query is not watched")
+		require.True(t, c.armed, "the next query has no timer")
 	})
 }
 

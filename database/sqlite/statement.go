@@ -1,11 +1,10 @@
-package database
+package sqlite
 
 import (
 	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"modernc.org/libc"
 	"modernc.org/libc/sys/types"
@@ -14,16 +13,16 @@ import (
 
 // statement is a prepared statement of a connection.
 type statement struct {
-	c     *connection
+	c     *Conn
 	stmt  uintptr // sqlite3_stmt *
-	order []int   // which $n each of SQLite's parameters is, which number them as they come
-	text  uintptr // holds the texts that are bound, until others are
-	room  int     // how many bytes of them it can hold
+	order []int   // the n of each parameter $n, in the order of SQLite, which numbers them as they appear
+	text  uintptr // buffer for the bound texts
+	room  int     // size of that buffer, in bytes
 }
 
-// prepare returns the statement of a text, which is prepared once. There are few texts, the stores' constants above all,
-// so none is ever dropped. A text of several statements is refused, since SQLite would run the first alone.
-func (c *connection) prepare(query string) (*statement, error) {
+// prepare returns the statement for query and keeps it. None is ever evicted: queries are constants of the stores, so
+// there are few. Several statements in one text are refused, because SQLite would run only the first.
+func (c *Conn) prepare(query string) (*statement, error) {
 	if s, ok := c.statements[query]; ok {
 		return s, nil
 	}
@@ -33,25 +32,24 @@ func (c *connection) prepare(query string) (*statement, error) {
 	}
 	defer libc.Xfree(c.tls, text)
 	s := &statement{c: c}
-	const size = int(unsafe.Sizeof(text))
-	out := c.tls.Alloc(2 * size)
-	defer c.tls.Free(2 * size)
-	rest := out + uintptr(size)
+	out := c.tls.Alloc(2 * pointerSize)
+	defer c.tls.Free(2 * pointerSize)
+	rest := out + uintptr(pointerSize)
 	code := sqlite3.Xsqlite3_prepare_v2(c.tls, c.db, text, int32(len(query)), out, rest) //nolint:gosec // short
-	if err := c.check(code); err != nil {
+	if err := c.errorOf(code); err != nil {
 		return nil, err
 	}
 	s.stmt = pointerAt(out)
 	if done := int(pointerAt(rest) - text); strings.TrimSpace(query[done:]) != "" {
 		s.finalize()
-		return nil, fmt.Errorf("more than one statement: %s", query)
+		return nil, mistake("more than one statement: %s", query)
 	}
 	for i := range sqlite3.Xsqlite3_bind_parameter_count(c.tls, s.stmt) {
 		name := libc.GoString(sqlite3.Xsqlite3_bind_parameter_name(c.tls, s.stmt, i+1))
 		number, err := strconv.Atoi(strings.TrimPrefix(name, "$")) // the name of a ? is empty
 		if err != nil || number < 1 {
 			s.finalize()
-			return nil, fmt.Errorf("parameter %q is not of the form $1", name)
+			return nil, mistake("parameter %q is not of the form $1", name)
 		}
 		s.order = append(s.order, number)
 	}
@@ -59,24 +57,16 @@ func (c *connection) prepare(query string) (*statement, error) {
 	return s, nil
 }
 
-// check turns a result code into an error.
-func (c *connection) check(code int32) error {
-	if code == sqlite3.SQLITE_OK {
-		return nil
-	}
-	return sqliteErrorOf(c.tls, c.db, code)
-}
-
 // bind sets the parameters: $1 is the first of args.
 func (s *statement) bind(args []any) error {
 	if len(args) != len(s.order) {
-		return fmt.Errorf("%d arguments for %d parameters", len(args), len(s.order))
+		return mistake("%d arguments for %d parameters", len(args), len(s.order))
 	}
 	s.reserve(args)
 	free := s.text
 	for i, number := range s.order {
 		if number > len(args) {
-			return fmt.Errorf("there is no argument for $%d", number)
+			return mistake("there is no argument for $%d", number)
 		}
 		n, err := s.bindOne(int32(i+1), args[number-1], free)
 		if err != nil {
@@ -87,10 +77,10 @@ func (s *statement) bind(args []any) error {
 	return nil
 }
 
-// reserve makes room for the texts among args. SQLite reads them where they are put, and not in Go's memory,
-// because what stands on a goroutine's stack moves with it.
+// reserve makes room for the texts among args. SQLite cannot read them in Go's memory, since a goroutine's stack may
+// move.
 func (s *statement) reserve(args []any) {
-	need := 1 // an address, even if all of them are empty
+	need := 1 // SQLite needs an address even for an empty text
 	for _, arg := range args {
 		switch arg := arg.(type) {
 		case string:
@@ -106,25 +96,25 @@ func (s *statement) reserve(args []any) {
 	}
 }
 
-// bindOne sets a parameter and returns how many bytes it took of what is free.
+// bindOne sets a parameter and returns how many bytes of the free buffer it used.
 func (s *statement) bindOne(i int32, arg any, free uintptr) (n int, err error) {
-	const static = 0 // SQLITE_STATIC: the bytes stay where they are
+	const static = 0 // SQLITE_STATIC: the buffer outlives the run
 	tls, stmt := s.c.tls, s.stmt
 	switch arg := arg.(type) {
 	case int64:
-		return 0, s.c.check(sqlite3.Xsqlite3_bind_int64(tls, stmt, i, arg))
+		return 0, s.c.errorOf(sqlite3.Xsqlite3_bind_int64(tls, stmt, i, arg))
 	case int:
-		return 0, s.c.check(sqlite3.Xsqlite3_bind_int64(tls, stmt, i, int64(arg)))
+		return 0, s.c.errorOf(sqlite3.Xsqlite3_bind_int64(tls, stmt, i, int64(arg)))
 	case string:
 		n = copy(memory(free, len(arg)), arg)
-		return n, s.c.check(sqlite3.Xsqlite3_bind_text(tls, stmt, i, free, int32(n), static)) //nolint:gosec // bodies are short
+		return n, s.c.errorOf(sqlite3.Xsqlite3_bind_text(tls, stmt, i, free, int32(n), static)) //nolint:gosec // bodies are short
 	case []byte:
 		n = copy(memory(free, len(arg)), arg)
-		return n, s.c.check(sqlite3.Xsqlite3_bind_blob(tls, stmt, i, free, int32(n), static)) //nolint:gosec // bodies are short
+		return n, s.c.errorOf(sqlite3.Xsqlite3_bind_blob(tls, stmt, i, free, int32(n), static)) //nolint:gosec // bodies are short
 	case nil:
-		return 0, s.c.check(sqlite3.Xsqlite3_bind_null(tls, stmt, i))
+		return 0, s.c.errorOf(sqlite3.Xsqlite3_bind_null(tls, stmt, i))
 	}
-	return 0, fmt.Errorf("SQLite has no value for a %T", arg)
+	return 0, mistake("SQLite has no value for a %T", arg)
 }
 
 // step runs the statement up to its next row and reports whether there is one.
@@ -135,8 +125,8 @@ func (s *statement) step() (row bool, err error) {
 	case sqlite3.SQLITE_DONE:
 		return false, nil
 	default:
-		err := sqliteErrorOf(s.c.tls, s.c.db, code)
-		err.ran = true
+		err := newError(s.c.tls, s.c.db, code)
+		err.Ran = true
 		return false, err
 	}
 }
@@ -149,8 +139,8 @@ func (s *statement) finish() (err error) {
 	return err
 }
 
-// row runs the statement up to its first row and copies it into dest.
-func (s *statement) row(dest []any) error {
+// first runs the statement up to its first row and copies it into dest.
+func (s *statement) first(dest []any) error {
 	more, err := s.step()
 	switch {
 	case err != nil:
@@ -158,18 +148,23 @@ func (s *statement) row(dest []any) error {
 	case !more:
 		return sql.ErrNoRows
 	}
+	return s.scan(dest)
+}
+
+// scan copies the current row into dest.
+func (s *statement) scan(dest []any) error {
 	if columns := sqlite3.Xsqlite3_column_count(s.c.tls, s.stmt); int(columns) != len(dest) {
-		return fmt.Errorf("%d columns for %d destinations", columns, len(dest))
+		return mistake("%d columns for %d destinations", columns, len(dest))
 	}
 	for i, to := range dest {
 		if err := s.column(int32(i), to); err != nil {
-			return fmt.Errorf("column %d: %w", i+1, err)
+			return mistake("column %d: %w", i+1, err)
 		}
 	}
 	return nil
 }
 
-// column copies a column of the row. It converts nothing, for the tables are STRICT.
+// column copies a column of the current row. It converts nothing: the tables are STRICT.
 func (s *statement) column(i int32, to any) error {
 	kind := sqlite3.Xsqlite3_column_type(s.c.tls, s.stmt, i)
 	switch to := to.(type) {
@@ -196,7 +191,7 @@ func (s *statement) column(i int32, to any) error {
 	return fmt.Errorf("a %T cannot hold SQLite's type %d", to, kind)
 }
 
-// value returns a column as database/sql's Scanner takes it.
+// value returns a column in the form that sql.Scanner expects.
 func (s *statement) value(kind, i int32) any {
 	switch kind {
 	case sqlite3.SQLITE_INTEGER:
@@ -212,19 +207,11 @@ func (s *statement) textAt(i int32) string {
 	return string(memory(address, int(sqlite3.Xsqlite3_column_bytes(s.c.tls, s.stmt, i))))
 }
 
-// reset makes the statement ready for its next run, and ends its hold on the file. What it returns is the error of
-// the step before it, again.
+// reset makes the statement ready for its next run and releases its lock on the file. Its result code only repeats
+// that of the last step.
 func (s *statement) reset() { sqlite3.Xsqlite3_reset(s.c.tls, s.stmt) }
 
 func (s *statement) finalize() {
 	sqlite3.Xsqlite3_finalize(s.c.tls, s.stmt)
 	libc.Xfree(s.c.tls, s.text)
-}
-
-// memory is the bytes at an address outside of Go's heap.
-func memory(address uintptr, length int) []byte {
-	if length == 0 {
-		return nil
-	}
-	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), length) //nolint:gosec // see above
 }

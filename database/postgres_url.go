@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// connectTimeout bounds the wait for one host, and allHostsTimeout that for all of them together, which must
-	// leave time for the work itself.
+	// connectTimeout bounds the time to connect to one host. allHostsTimeout bounds that for all hosts together, and
+	// leaves some of a caller's time for its statements.
 	connectTimeout  = 3 * time.Second
 	allHostsTimeout = 4 * time.Second
 )
 
-// parsePostgres reads a PostgreSQL URL and decides what it leaves open.
+// parsePostgres parses a PostgreSQL URL and sets what it leaves open.
 func parsePostgres(raw string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(raw)
 	if err != nil {
@@ -37,7 +37,7 @@ func parsePostgres(raw string) (*pgxpool.Config, error) {
 	server := cfg.ConnConfig
 	addresses := hosts(server)
 	if slices.ContainsFunc(addresses, func(address string) bool { return strings.Contains(address, "@") }) {
-		// What follows the first @ would be shown as a host, and be a part of the password.
+		// The part after the first @ would be shown as a host, although it belongs to the password.
 		return nil, errors.New("is not a PostgreSQL URL: an @ in a password is written %40")
 	}
 	most := min(connectTimeout, allHostsTimeout/time.Duration(len(addresses)))
@@ -45,15 +45,15 @@ func parsePostgres(raw string) (*pgxpool.Config, error) {
 		server.ConnectTimeout = most
 	}
 	if !ownTarget.MatchString(raw) && len(addresses) > 1 {
-		// Of a primary and its standbys only one takes writes, and which one changes.
+		// Of a primary and its standbys only one takes writes, and not always the same one.
 		server.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	giveUpSilentServers(cfg)
 	return cfg, nil
 }
 
-// giveUpSilentServers keeps a server that does not answer any more, not even to refuse, from holding places in the
-// pool: pgx asks it to cancel what was under way, and waits for that for up to 15 seconds.
+// giveUpSilentServers keeps a server that no longer answers from occupying the pool: pgx would ask it to cancel the
+// statements under way and wait for up to 15 seconds.
 func giveUpSilentServers(cfg *pgxpool.Config) {
 	server := cfg.ConnConfig
 	dial, limit := server.DialFunc, server.ConnectTimeout
@@ -62,18 +62,18 @@ func giveUpSilentServers(cfg *pgxpool.Config) {
 		if err != nil {
 			return nil, err
 		}
-		return conn, conn.SetDeadline(time.Now().Add(limit)) // for the greeting, or all that is said to cancel
+		return conn, conn.SetDeadline(time.Now().Add(limit)) // for the handshake, or for a whole cancel request
 	}
 	server.AfterConnect = func(_ context.Context, conn *pgconn.PgConn) error { return conn.Conn().SetDeadline(time.Time{}) }
 	cfg.PingTimeout = time.Second
 	cfg.BeforeClose = func(conn *pgx.Conn) {
-		if conn.IsClosed() { // given up already: nothing is left to be said
+		if conn.IsClosed() { // broken already: skip the farewell
 			_ = conn.PgConn().Conn().Close()
 		}
 	}
 }
 
-// hosts returns the addresses that a connection may go to, in their order.
+// hosts returns the addresses that pgx may connect to, in their order.
 func hosts(server *pgx.ConnConfig) (addresses []string) {
 	add := func(host string, port uint16) {
 		if address := fmt.Sprintf("%s:%d", host, port); !slices.Contains(addresses, address) {
@@ -81,20 +81,20 @@ func hosts(server *pgx.ConnConfig) (addresses []string) {
 		}
 	}
 	add(server.Host, server.Port)
-	for _, fallback := range server.Fallbacks { // further hosts, and the same ones without TLS
+	for _, fallback := range server.Fallbacks { // further hosts, and the same hosts without TLS
 		add(fallback.Host, fallback.Port)
 	}
 	return addresses
 }
 
-// What a URL decides by itself, as pgx and pgxpool read it.
+// These match settings that a URL makes itself, as pgx and pgxpool read it.
 var (
 	ownPoolSize = regexp.MustCompile(`[?&]pool_max_conns=`)
 	ownTarget   = regexp.MustCompile(`[?&]target_session_attrs=`)
 	anyTarget   = regexp.MustCompile(`[?&]target_session_attrs=(any|read-only|standby|prefer-standby)(&|$)`)
 )
 
-// Redact returns a database URL that is fit to be shown: who, where and which database, but no password.
+// Redact returns a database URL that may be shown: user, hosts and database, but no password.
 func Redact(raw string) string {
 	if _, ok := SQLitePath(raw); ok {
 		return raw
