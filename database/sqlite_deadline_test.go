@@ -53,6 +53,15 @@ func TestAQueryThatRunsTooLongIsInterrupted(t *testing.T) {
 	require.NoError(t, db.Ping(t.Context()))
 }
 
+func TestACollectThatRunsTooLongIsInterrupted(t *testing.T) {
+	t.Parallel()
+	db, _ := openFile(t)
+	start := time.Now()
+	_, err := Collect(t.Context(), db, func(row *Row) (n int, err error) { return n, row.Scan(&n) }, endless)
+	requireTimeout(t, start, err)
+	require.NoError(t, db.Ping(t.Context()))
+}
+
 func TestTheTimeThatAQueryHasWaitedForAConnectionIsTakenFromItsTime(t *testing.T) {
 	t.Parallel()
 	db, file := openFile(t)

@@ -254,6 +254,20 @@ func TestDamageThatIsMetLaterStopsAllWriting(t *testing.T) {
 	require.NotErrorIs(t, err, database.ErrOutcomeUnknown)
 }
 
+func TestDamageThatACollectMeetsStopsAllWriting(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	db := databasetest.Open(t, "sqlite:"+path)
+	overwrite(t, path, 12<<12, strings.Repeat("junk", 1<<10))
+	_, err := database.Collect(t.Context(), db, func(row *database.Row) (string, error) {
+		var body string
+		err := row.Scan(&body)
+		return body, err
+	}, "SELECT body FROM notes")
+	require.ErrorIs(t, err, database.ErrUnavailable)
+	require.ErrorContains(t, db.Ping(t.Context()), "is damaged")
+}
+
 func TestABackupHasAllThatWasAcknowledgedBeforeIt(t *testing.T) {
 	t.Parallel()
 	url := databasetest.SQLite(t)
