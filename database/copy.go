@@ -31,8 +31,8 @@ type copier interface {
 const unfinished = "unfinished_copy"
 
 var (
-	errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts it over")
-	errCopying    = errors.New("another copy to it is under way")
+	errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts over")
+	errCopying    = errors.New("another copy to it is in progress")
 )
 
 // batch is the number of rows read and written at once.
@@ -134,7 +134,7 @@ func isMarked(ctx context.Context, to *DB, list string) (bool, error) {
 		return false, err
 	}
 	if of != list {
-		return false, fmt.Errorf("it holds half of a copy of %s: finish that one first, with the same MODULES", of)
+		return false, fmt.Errorf("it holds part of a copy of %s: finish that one first, with the same MODULES", of)
 	}
 	return true, nil
 }

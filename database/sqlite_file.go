@@ -29,9 +29,9 @@ var (
 	errInUse    = errors.New("another process is using it: stop that one, or set DATABASE_URL to another path")
 	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path")
 	errNewer    = errors.New("it was written by a newer version of this program: start that version")
-	errNoAccess = errors.New("this user must be able to write there, or DATABASE_URL be another path")
-	errDamaged  = errors.New("it is damaged: restore a backup, or save what can be read with sqlite3's .recover")
-	errLogAlone = errors.New("it is empty or gone, but its -wal is there and may hold all that was acknowledged: restore the file, or move the -wal away")
+	errNoAccess = errors.New("this user must be able to write there; otherwise set DATABASE_URL to another path")
+	errDamaged  = errors.New("it is damaged: restore a backup, or save what is readable with sqlite3's .recover")
+	errLogAlone = errors.New("it is empty or gone, but its -wal exists and may hold every acknowledged write: restore the file, or move the -wal away")
 )
 
 // prepareFile locks, creates and inspects the file at path, which is target once links are followed. The caller must
@@ -39,7 +39,7 @@ var (
 func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, marked bool, err error) {
 	if _, err := os.Readlink(path); err == nil {
 		if _, err := os.Stat(path); err != nil { // its target has no real path to lock yet
-			return nil, false, fmt.Errorf("it is a link to a file that is not there: %w", err)
+			return nil, false, fmt.Errorf("it is a link to a file that does not exist: %w", err)
 		}
 	}
 	// The lock comes first: closing a file, even one opened only to look at it, releases all locks that this process

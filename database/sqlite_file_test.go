@@ -88,7 +88,7 @@ func TestAFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 		{"nothing but a log", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, nil, 0o600))
 			require.NoError(t, os.WriteFile(path+"-wal", []byte("all that was acknowledged"), 0o600))
-		}, "it is empty or gone, but its -wal is there and may hold all that was acknowledged"},
+		}, "it is empty or gone, but its -wal exists and may hold every acknowledged write"},
 		{"a newer file", func(t *testing.T, path string) { change(t, path, "PRAGMA user_version = 2") },
 			"it was written by a newer version of this program: start that version"},
 		{"half a file", func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 30<<10)) },
@@ -193,7 +193,7 @@ func TestALinkToAFileThatIsNotThereIsRefused(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "link.db")
 	require.NoError(t, os.Symlink(filepath.Join(t.TempDir(), "nowhere.db"), link))
 	_, err := database.Open(t.Context(), "sqlite:"+link, database.Options{})
-	require.ErrorContains(t, err, "it is a link to a file that is not there")
+	require.ErrorContains(t, err, "it is a link to a file that does not exist")
 }
 
 func TestASecondProcessIsKeptFromTheFile(t *testing.T) {
@@ -263,7 +263,7 @@ func TestDamageThatACollectMeetsStopsAllWriting(t *testing.T) {
 		var body string
 		err := row.Scan(&body)
 		return body, err
-	}, "SELECT body FROM notes")
+	}, "SELECT body FROM notes NOT INDEXED")
 	require.ErrorIs(t, err, database.ErrUnavailable)
 	require.ErrorContains(t, db.Ping(t.Context()), "is damaged")
 }

@@ -27,7 +27,7 @@ func TestAConnectionRefusesWhatItCannotConvert(t *testing.T) {
 		{"too many arguments", "SELECT $1", []any{1, 2}, []any{&number}, "2 arguments for 1 parameters"},
 		{"an argument that is left out", "SELECT $2", []any{1}, []any{&number}, "there is no argument for $2"},
 		{"a parameter of another form", "SELECT ?", []any{1}, []any{&number}, "parameter \"\" is not of the form $1"},
-		{"an argument of another type", "SELECT $1", []any{1.5}, []any{&number}, "SQLite has no value for a float64"},
+		{"an argument of another type", "SELECT $1", []any{1.5}, []any{&number}, "cannot bind a float64"},
 		{"too few destinations", "SELECT 1, 2", nil, []any{&number}, "2 columns for 1 destinations"},
 		{"a text for a number", "SELECT body FROM notes", nil, []any{&number}, "column 1: a *int64 cannot hold"},
 		{"a number for a text", "SELECT 1", nil, []any{&text}, "column 1: a *string cannot hold"},

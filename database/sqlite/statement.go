@@ -114,7 +114,7 @@ func (s *statement) bindOne(i int32, arg any, free uintptr) (n int, err error) {
 	case nil:
 		return 0, s.c.errorOf(sqlite3.Xsqlite3_bind_null(tls, stmt, i))
 	}
-	return 0, mistake("SQLite has no value for a %T", arg)
+	return 0, mistake("cannot bind a %T", arg)
 }
 
 // step runs the statement up to its next row and reports whether there is one.
