@@ -14,8 +14,7 @@ import (
 
 var errMine = errors.New("mine")
 
-// failCommits makes every COMMIT of the writer fail that follows tag: a violated deferred foreign key is the one thing
-// that does so on a healthy disk.
+// failCommits makes the COMMIT after a call of tag fail: on a healthy disk only a violated deferred foreign key does that.
 func failCommits(t *testing.T, file *sqliteFile) {
 	require.NoError(t, file.writer.exec("PRAGMA foreign_keys = 1"))
 	require.NoError(t, file.writer.exec(
@@ -81,7 +80,7 @@ var members = []struct {
 	}},
 }
 
-// joins starts a call and returns once it waits for its turn.
+// joins starts a call and returns once it is blocked.
 func joins(call func() error) (result <-chan error) {
 	c := make(chan error, 1)
 	go func() { c <- call() }()
@@ -157,8 +156,8 @@ func TestARefusalInAGroupThatIsKeptStands(t *testing.T) {
 	}
 }
 
-// TestARefusalForWhatIsOnDiskStands: before the first member of a group that succeeds there are no rows but those on
-// disk, so what refuses a member then is there whatever becomes of the group.
+// TestARefusalForWhatIsOnDiskStands covers members that fail before any member of the group has succeeded. They have seen
+// only rows on disk, so their errors hold although the group is lost.
 func TestARefusalForWhatIsOnDiskStands(t *testing.T) {
 	for name, lose := range map[string]func(*Tx) error{"a COMMIT that fails": tag, "a transaction that is rolled back": rollBack} {
 		t.Run(name, func(t *testing.T) {
@@ -186,9 +185,7 @@ func TestARefusalForWhatIsOnDiskStands(t *testing.T) {
 	}
 }
 
-// TestTheOneWhoseStatementLosesTheGroupKeepsItsErrorOnlyAsTheFirst: it cannot be told from its error whether the row
-// that it ran into is one of the group's.
-func TestTheOneWhoseStatementLosesTheGroupKeepsItsErrorOnlyAsTheFirst(t *testing.T) {
+func TestTheFirstMemberKeepsTheErrorByWhichItLosesTheGroup(t *testing.T) {
 	t.Parallel()
 	db, _ := openFile(t)
 	require.NoError(t, db.Write(t.Context(), insert("taken")))

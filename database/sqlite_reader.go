@@ -33,7 +33,7 @@ func (r *reader) queryRow(limit time.Duration, query string, args, dest []any) e
 	return err
 }
 
-// each is queryRow for any number of rows.
+// each runs a query as queryRow does and calls row for each row of its result.
 func (r *reader) each(limit time.Duration, query string, args []any, row rowFunc) error {
 	r.begin(limit)
 	defer r.end()

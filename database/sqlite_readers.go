@@ -54,7 +54,7 @@ func (r *readers) queryRow(ctx context.Context, query string, args, dest []any) 
 	return c.queryRow(timeout-waited, query, args, dest)
 }
 
-// each is queryRow for any number of rows.
+// each runs a query as queryRow does and calls row for each row of its result.
 func (r *readers) each(ctx context.Context, query string, args []any, row rowFunc) error {
 	c, waited, err := r.take(ctx)
 	if err != nil {

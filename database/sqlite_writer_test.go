@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// openFile opens a fresh file with a table of notes and returns its engine too.
+// openFile opens a fresh file with a table of notes. It also returns the engine.
 func openFile(t testing.TB) (*DB, *sqliteFile) {
 	db, err := Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), Options{})
 	require.NoError(t, err)
@@ -38,8 +38,7 @@ func count(t *testing.T, db *DB) (count int) {
 	return count
 }
 
-// busy keeps the writer inside a group until the returned function is called, so that a test can arrange
-// who waits behind it.
+// busy keeps the writer inside a group until release is called, so that a test can line up further members.
 func busy(t *testing.T, db *DB) (release func() error) {
 	running, hold, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -56,7 +55,7 @@ func busy(t *testing.T, db *DB) (release func() error) {
 	}
 }
 
-// queue starts a Write and returns once it waits for its turn.
+// queue starts a Write and returns once it is waiting in the queue.
 func queue(ctx context.Context, db *DB, fn func(*Tx) error) (result <-chan error) {
 	c := make(chan error, 1)
 	go func() { c <- db.Write(ctx, fn) }()
@@ -161,14 +160,8 @@ func TestTheErrorOfOneCallerIsNeverThatOfAnother(t *testing.T) {
 func TestAFailedCommitIsUnknownAndStopsAllWriting(t *testing.T) {
 	t.Parallel()
 	db, file := openFile(t)
-	// A deferred foreign key is the one thing that makes COMMIT itself fail on a healthy disk.
-	require.NoError(t, file.writer.exec("PRAGMA foreign_keys = 1"))
-	require.NoError(t, file.writer.exec(
-		"CREATE TABLE tags (note INTEGER REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED)"))
-	err := db.Write(t.Context(), func(tx *Tx) error {
-		_, err := tx.Exec("INSERT INTO tags (note) VALUES (99)")
-		return err
-	})
+	failCommits(t, file)
+	err := db.Write(t.Context(), tag)
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
 
 	err = db.Write(t.Context(), insert("later"))
@@ -211,8 +204,7 @@ func TestCloseRefusesLaterCallers(t *testing.T) {
 	require.EqualValues(t, acknowledged.Load(), count(t, again))
 }
 
-// BenchmarkWrite inserts durably from a number of callers at once. "writes/group" is how many of them
-// shared a flush of the disk.
+// BenchmarkWrite inserts durably from concurrent callers. "writes/group" is the mean number that shared a flush.
 func BenchmarkWrite(b *testing.B) {
 	for _, callers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
