@@ -67,15 +67,8 @@ func migrate(
 		return err
 	}
 	s := schema{db: db, module: module}
-	for _, source := range provider.ListSources() {
-		text, err := fs.ReadFile(files, source.Path)
-		if err != nil {
-			return err
-		}
-		s.newest = source.Version
-		if breaking.Match(text) {
-			s.broken = source.Version
-		}
+	if err := s.read(files, provider.ListSources()); err != nil {
+		return err
 	}
 	// goose would create its table to look at it, and take its lock, which a pooler in front of PostgreSQL does not
 	// allow. Most likely an error means that there is no table yet; Up meets any other error again.
@@ -83,14 +76,10 @@ func migrate(
 	switch {
 	case err == nil && version > s.newest:
 		return s.requireCompatible(ctx, version)
-	case err == nil && version == s.newest && checkOnly:
-		return nil
+	case checkOnly:
+		return s.requireNewest(version, err)
 	case err == nil && version == s.newest:
 		return tolerateReadOnly(s.record(ctx))
-	case checkOnly && err != nil:
-		return fmt.Errorf("the schema version cannot be read; if there are no tables yet, run userorder migrate first: %w", err)
-	case checkOnly:
-		return fmt.Errorf("the database is at version %d and must be at %d: run userorder migrate first", version, s.newest)
 	}
 	// Before Up: if this process dies in between, an older program is refused too early, never too late.
 	if err := s.record(ctx); err != nil {
@@ -123,22 +112,48 @@ func newProvider(dialect goose.Dialect, db *sql.DB, module string, files fs.FS, 
 	)...)
 }
 
+// read reads the versions of the migrations, which are sorted.
+func (s *schema) read(files fs.FS, sources []*goose.Source) error {
+	for _, source := range sources {
+		text, err := fs.ReadFile(files, source.Path)
+		if err != nil {
+			return err
+		}
+		s.newest = source.Version
+		if breaking.Match(text) {
+			s.broken = source.Version
+		}
+	}
+	return nil
+}
+
+// requireNewest returns an error unless the database is at the newest version. Err is that of reading its version.
+func (s *schema) requireNewest(version int64, err error) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("the schema version cannot be read; if there are no tables yet, run userorder migrate first: %w", err)
+	case version != s.newest:
+		return fmt.Errorf("the database is at version %d and must be at %d: run userorder migrate first", version, s.newest)
+	}
+	return nil
+}
+
 func versionTable(module string) string { return "goose_" + module }
 
 // version returns the version of the schema in the database.
-func (s schema) version(ctx context.Context) (version int64, err error) {
+func (s *schema) version(ctx context.Context) (version int64, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versionTable(s.module)).Scan(&version)
 	return version, err
 }
 
 // required returns the lowest version that a program must know, or sql.ErrNoRows.
-func (s schema) required(ctx context.Context) (version int64, err error) {
+func (s *schema) required(ctx context.Context) (version int64, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT version FROM "+compatibility+" WHERE module = $1", s.module).Scan(&version)
 	return version, err
 }
 
 // requireCompatible returns an error unless this program can work with a newer version.
-func (s schema) requireCompatible(ctx context.Context, version int64) error {
+func (s *schema) requireCompatible(ctx context.Context, version int64) error {
 	refused := fmt.Errorf("the database is at version %d, newer than this program, which knows %d: start a newer one", version, s.newest)
 	required, err := s.required(ctx)
 	switch {
@@ -154,7 +169,7 @@ func (s schema) requireCompatible(ctx context.Context, version int64) error {
 
 // record raises the required version to that of the last breaking migration. It never lowers it: a newer program may be
 // about to migrate. Processes that start together may make each other's statements fail, so it looks again.
-func (s schema) record(ctx context.Context) (err error) {
+func (s *schema) record(ctx context.Context) (err error) {
 	for range maxTries {
 		if required, err := s.required(ctx); err == nil && required >= s.broken {
 			return nil

@@ -3,7 +3,6 @@ package database_test
 import (
 	"errors"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +28,7 @@ func (refusing) Scan(any) error { return errors.New("no such thing") }
 func TestAMistakeOfOursIsNoOutage(t *testing.T) {
 	eachMode(t, func(t *testing.T, db *database.DB) {
 		ctx := t.Context()
-		require.NoError(t, db.Migrate(ctx, "tasks", fstest.MapFS(tasks)))
+		require.NoError(t, db.Migrate(ctx, "tasks", tasks))
 		_, err := db.Exec(ctx, "INSERT INTO tasks (name) VALUES ('a'), ('b')")
 		require.NoError(t, err)
 		requirePlain := func(t *testing.T, err error) {

@@ -120,7 +120,7 @@ func TestARefusalDoesNotOutliveItsGroup(t *testing.T) {
 					require.False(t, IsUniqueViolation(err), err)
 					require.NotErrorIs(t, err, sql.ErrNoRows)
 					require.NotErrorIs(t, err, errMine)
-					if loss.want == ErrUnavailable {
+					if errors.Is(loss.want, ErrUnavailable) {
 						require.NotErrorIs(t, err, ErrOutcomeUnknown, "it was certainly undone")
 					}
 					require.EqualValues(t, 1, file.writer.groups.Load()-groups)
