@@ -8,6 +8,7 @@ package sqlite
 import (
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -22,12 +23,13 @@ const (
 	ReadWrite Mode = sqlite3.SQLITE_OPEN_READWRITE
 )
 
-// Conn is a connection to a SQLite file. Only Interrupt may be called while another of its methods runs.
+// Conn is a connection to a SQLite file. One goroutine at a time may use it, but for Interrupt and Close.
 type Conn struct {
 	tls        *libc.TLS
 	db         uintptr // sqlite3 *
 	statements map[string]*statement
 	changes    int64 // total_changes after the last statement
+	closing    sync.Mutex
 }
 
 // Open opens the file at path and sets pragmas such as "busy_timeout(5000)" in their order.
@@ -149,8 +151,11 @@ func (c *Conn) Interrupt() {
 	tls.Close()
 }
 
-// Close finalizes the statements and closes the connection. Further calls do nothing.
+// Close finalizes the statements and closes the connection, on which none may be running. Further calls, concurrent ones
+// included, do nothing but wait for the first.
 func (c *Conn) Close() error {
+	c.closing.Lock()
+	defer c.closing.Unlock()
 	if c.tls == nil {
 		return nil
 	}
