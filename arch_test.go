@@ -46,7 +46,6 @@ var onlyIn = map[string]string{
 	"github.com/gin-contrib/":   "httpapi",
 	"golang.org/x/time":         "httpapi",
 	"github.com/goccy/go-yaml":  "openapi",
-	"github.com/swaggest/swgui": "openapi",
 	"github.com/getkin/":        "e2e", // and the tests of main
 	"github.com/chromedp/":      "e2e",
 	"github.com/prometheus":     ".",

@@ -136,7 +136,7 @@ func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 	public := map[string]bool{
 		"POST /user/register": true, "POST /user/login": true,
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/:file"} {
+	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/", "/docs/:version/:file"} {
 		public["GET "+path], public["HEAD "+path] = true, true
 	}
 	guarded := 0

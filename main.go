@@ -132,7 +132,7 @@ func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err erro
 		}
 		orders.Mount(api.engine.Group("/order"))
 	}
-	return api, openapi.Mount(api.engine)
+	return api, openapi.Mount(api.engine, readBuild().version)
 }
 
 // translate says what a database's failure means to a client.
