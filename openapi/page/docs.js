@@ -23,3 +23,12 @@ function useToken(response) {
   }
   return response;
 }
+
+// Fields that Swagger UI gives no name are named after what stands above them, for screen readers.
+const nameless = "select:not([aria-label]), textarea:not([aria-label])";
+new MutationObserver(() => {
+  for (const field of page.querySelectorAll(nameless)) {
+    const section = field.closest(".servers, .request-body, .opblock-section, .responses-wrapper, .response");
+    field.setAttribute("aria-label", section?.querySelector("label, h4, .opblock-title")?.textContent.trim() || "value");
+  }
+}).observe(page, { childList: true, subtree: true });
