@@ -1,5 +1,5 @@
-# Everything here needs Go alone, but for race and check, which need a C compiler as well, postman, which needs Node.js,
-# and bench, which needs Linux.
+# Everything here needs Go alone, but for race and check, which need a C compiler as well, postman and clients, which
+# need Node.js, and bench, which needs Linux.
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINUX := $(filter Linux,$(shell uname))
@@ -10,7 +10,7 @@ FUZZTIME ?= 1m
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race chaos postman fuzz bench bench-quick lint fmt vuln check
+.PHONY: help run build test race chaos postman clients fuzz bench bench-quick lint fmt vuln check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,12 @@ chaos: ## kill, starve, flood and stop the built program, for some minutes
 		/^--- PASS/ { passed++ } /^--- FAIL/ { failed++ } /^--- SKIP/ { skipped++ } /^(FAIL|panic:)/ { broken = 1 } \
 		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken || !passed }'
 
-postman: ## send the Postman collection, with newman, to a service that is started for it; needs Node.js
+postman: ## send the Postman collection and requests.http, with newman and httpyac, to a service that is started for it; needs Node.js
 	@postman/run.sh
+	@postman/requests.sh
+
+clients: ## lint the OpenAPI document, and try out clients that are generated from it; needs Node.js
+	@e2e/clients/run.sh
 
 # bench is a module of its own: it needs libraries that the service does not.
 lint: ## look for mistakes and bad style

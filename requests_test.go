@@ -203,3 +203,29 @@ func TestTheRequestsForEditorsHaveEveryRoute(t *testing.T) {
 		require.Contains(t, strings.Split(string(text), "\n"), line)
 	}
 }
+
+func TestThePostmanCollectionWorksWithoutItsEnvironment(t *testing.T) {
+	t.Parallel()
+	var collection struct {
+		Variable []struct{ Key, Value string }
+	}
+	readJSON(t, postmanCollection, &collection)
+	require.Contains(t, collection.Variable, struct{ Key, Value string }{"baseUrl", "http://localhost:5000"})
+}
+
+func TestNoExampleOfACreateNamesSomebodysAccount(t *testing.T) {
+	t.Parallel()
+	first := ""
+	for _, item := range postmanRequests(t) {
+		if first == "" && strings.HasSuffix(item.Request.URL.Raw, "/order/create") {
+			first = item.Request.Body.Raw
+		}
+	}
+	require.Contains(t, first, "price")
+	require.NotContains(t, first, "userid")
+	for _, file := range []string{"README.md", "README.zh-CN.md", "requests.http", "openapi/openapi.yaml"} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NotRegexp(t, `\{"?userid"?: ?['"]?[\w{}]+['"]?, ?"?product`, string(text), file)
+	}
+}
