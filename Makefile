@@ -35,7 +35,7 @@ chaos: ## kill, starve, flood and stop the built program, for some minutes
 		/^--- PASS/ { passed++ } /^--- FAIL/ { failed++ } /^--- SKIP/ { skipped++ } /^(FAIL|panic:)/ { broken = 1 } \
 		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken || !passed }'
 
-postman: ## send the Postman collection and requests.http, with newman and httpyac, to a service that is started for it; needs Node.js
+postman: ## send the Postman collection and requests.http to a service that is started for it; needs Node.js
 	@postman/run.sh
 	@postman/requests.sh
 
