@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"regexp"
@@ -178,6 +179,33 @@ func TestTheDocumentIsOfTheBuildAndOfWhereItWasFound(t *testing.T) {
 		server, err := at.Parse(document.Servers[0].URL)
 		require.NoError(t, err)
 		require.Equal(t, want, server.String())
+	}
+}
+
+func TestThePageLoadsBehindAProxyThatTakesAPrefixOffThePath(t *testing.T) {
+	t.Parallel()
+	service := httptest.NewServer(alone(t, httpapi.Limit{}))
+	t.Cleanup(service.Close)
+	target, err := url.Parse(service.URL)
+	require.NoError(t, err)
+	proxy := httptest.NewServer(http.StripPrefix("/shop/api", httputil.NewSingleHostReverseProxy(target)))
+	t.Cleanup(proxy.Close)
+	for path, want := range map[string]string{"/": "/shop/api/docs", "/docs": "/shop/api/docs", "/docs/": "/shop/api/docs/"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, proxy.URL+"/shop/api"+path, nil)
+		require.NoError(t, err)
+		r.Header.Set("Accept", "text/html")
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		page, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.Request.URL.Path)
+		for _, address := range filesOf(t, proxy.URL+want, string(page)) {
+			file, err := http.Get(address)
+			require.NoError(t, err)
+			require.NoError(t, file.Body.Close())
+			require.Equal(t, 200, file.StatusCode, address)
+		}
 	}
 }
 
