@@ -60,9 +60,10 @@ func (s *service) login(ctx context.Context, typed, plain string) (access, error
 }
 
 // authenticate returns the id of the account with this name and password, or errCredentials or errBusy. outdated is its
-// hash if that was made with other parameters than a new one, and empty otherwise.
+// hash if a new one would be made in another way, and empty otherwise.
 func (s *service) authenticate(ctx context.Context, name username, plain string) (id int64, outdated string, err error) {
-	if new(password).UnmarshalText([]byte(plain)) != nil {
+	candidates := candidatesOf(plain)
+	if len(candidates) == 0 {
 		return 0, "", errCredentials
 	}
 	id, hash, err := s.store.credentials(ctx, name)
@@ -73,10 +74,16 @@ func (s *service) authenticate(ctx context.Context, name username, plain string)
 	case err != nil:
 		return 0, "", err
 	}
-	ok, old, err := s.hasher.verify(ctx, plain, hash)
+	var ok, old bool
+	for i, candidate := range candidates {
+		if ok, old, err = s.hasher.verify(ctx, candidate, hash); err != nil {
+			return 0, "", err
+		}
+		if old = old || i > 0; ok {
+			break
+		}
+	}
 	switch {
-	case err != nil:
-		return 0, "", err
 	case !ok, unknown:
 		return 0, "", errCredentials
 	case old:
@@ -87,7 +94,11 @@ func (s *service) authenticate(ctx context.Context, name username, plain string)
 
 // rehash replaces an outdated hash while the password is at hand. A failure is harmless: the next login tries again.
 func (s *service) rehash(ctx context.Context, id int64, plain, old string) {
-	if hash, err := s.hasher.hash(ctx, plain); err == nil {
+	var prepared password
+	if prepared.UnmarshalText([]byte(plain)) != nil {
+		return // it was long enough only as it was typed, and stays as it is
+	}
+	if hash, err := s.hasher.hash(ctx, string(prepared)); err == nil {
 		_ = s.store.replaceHash(ctx, id, old, hash)
 	}
 }

@@ -29,10 +29,13 @@ func (s *store) insert(ctx context.Context, name username, address email, hash s
 	return id, nil
 }
 
-// credentials returns the id and the password hash of the account with this name, or errNotFound.
+// credentials returns the id and the password hash of the account with this name, or errNotFound. An account that has
+// the exact spelling for itself comes before the one that has the key.
 func (s *store) credentials(ctx context.Context, name username) (id int64, hash string, err error) {
-	const query = `SELECT id, password_hash FROM users WHERE username_key = $1`
-	if err := s.db.QueryRow(ctx, query, name.key).Scan(&id, &hash); err != nil {
+	const query = `
+		SELECT id, password_hash FROM users
+		WHERE username_key IN ($1, $2) ORDER BY CASE username_key WHEN $2 THEN 0 ELSE 1 END LIMIT 1`
+	if err := s.db.QueryRow(ctx, query, name.key, name.exactKey()).Scan(&id, &hash); err != nil {
 		return 0, "", selectError(err)
 	}
 	return id, hash, nil
