@@ -33,11 +33,14 @@ func Limited(name string, limit Limit) gin.HandlerFunc {
 	exceeded := *ErrTooManyRequests
 	exceeded.Limit = name
 	return func(c *gin.Context) {
-		if wait := clients.take(network(exchangeOf(c).clientOf(c)), time.Now()); wait > 0 {
+		if wait := clients.take(ClientNetwork(c), time.Now()); wait > 0 {
 			Fail(c, exceeded.After(wait))
 		}
 	}
 }
+
+// ClientNetwork returns what the client of a request counts as: its IPv4 address, or the /64 of its IPv6 address.
+func ClientNetwork(c *gin.Context) netip.Prefix { return network(exchangeOf(c).clientOf(c)) }
 
 // network is what a client address counts as. Whatever is no address counts as one together.
 func network(client string) netip.Prefix {

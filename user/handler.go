@@ -28,7 +28,7 @@ func (h handler) register(c *gin.Context) error {
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	id, err := h.service.register(c.Request.Context(), body.Username, body.Password, body.Email)
+	id, err := h.service.register(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password, body.Email)
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,21 @@ func (h handler) login(c *gin.Context) error {
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	granted, err := h.service.login(c.Request.Context(), body.Username, body.Password)
+	granted, err := h.service.login(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password)
 	if err != nil {
+		httpapi.Annotate(c, accountOf(granted))
 		return err
 	}
 	httpapi.Annotate(c, slog.Int64("user", granted.UserID))
 	return httpapi.OK(c, msgLoggedIn, granted)
+}
+
+// accountOf says in the log whose login failed. The name that was typed may be a password.
+func accountOf(failed access) slog.Attr {
+	if failed.UserID == 0 {
+		return slog.String("account", "unknown")
+	}
+	return slog.Int64("account", failed.UserID)
 }
 
 // info serves GET /user/info.

@@ -18,7 +18,7 @@ const (
 func TestALoginWorksOnEveryKeyboard(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		handler, module := alone(t, db)
-		hash, err := module.hasher.hash(t.Context(), "mañana1")
+		hash, err := module.hasher.hash(t.Context(), alice, "mañana1")
 		require.NoError(t, err)
 		name := username{typed: "Οδυσσεύς", key: keyIfAny("Οδυσσεύς")}
 		_, err = module.handler.service.store.insert(t.Context(), name, "a@b.com", hash, module.throttle.now())
@@ -41,7 +41,7 @@ func TestAHashOfAPasswordAsItWasTypedStillVerifiesAndIsReplaced(t *testing.T) {
 		typed := norm.NFD.String(composed)
 		short := norm.NFD.String("ééé") // six code points then, three now
 		for name, plain := range map[string]string{"long": typed, "short": short} {
-			hash, err := module.hasher.hash(t.Context(), plain)
+			hash, err := module.hasher.hash(t.Context(), alice, plain)
 			require.NoError(t, err)
 			_, err = store.insert(t.Context(), username{typed: name, key: name}, "a@b.com", hash, module.throttle.now())
 			require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestAHashOfAPasswordAsItWasTypedStillVerifiesAndIsReplaced(t *testing.T) {
 		require.Contains(t, try(handler, "long", typed).Body.String(), loggedIn)
 		_, hash, err := store.credentials(t.Context(), username{typed: "long", key: "long"})
 		require.NoError(t, err)
-		ok, outdated, err := module.hasher.verify(t.Context(), "mañana 1", hash)
+		ok, outdated, err := module.hasher.verify(t.Context(), alice, "mañana 1", hash)
 		require.NoError(t, err)
 		require.True(t, ok, "the hash was not replaced")
 		require.False(t, outdated)
@@ -69,7 +69,7 @@ func TestAnAccountWhoseNameBelongsToAnOlderOneLogsInByItsExactSpelling(t *testin
 			{"ΟΔΥΣΣΕΥΣ", "οδυσσευσ", "password of the older"},
 			{"οδυσσευς", username{typed: "οδυσσευς"}.exactKey(), "password of the newer"},
 		} {
-			hash, err := module.hasher.hash(t.Context(), account.plain)
+			hash, err := module.hasher.hash(t.Context(), alice, account.plain)
 			require.NoError(t, err)
 			_, err = store.insert(t.Context(), username{typed: account.typed, key: account.key}, "a@b.com", hash, module.throttle.now())
 			require.NoError(t, err)

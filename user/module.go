@@ -23,7 +23,7 @@ type Config struct {
 	HashConcurrency int              // passwords hashed at once, at least 1
 	Now             func() time.Time // nil is time.Now
 
-	Registrations, Logins httpapi.Limit // by client address
+	Registrations, Logins httpapi.Limit // by client address; if Logins is zero, one address may fill the hashing queue
 	Throttle              Throttle      // by account
 }
 
@@ -61,7 +61,7 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 	if now == nil {
 		now = time.Now
 	}
-	store, hasher := &store{db: cfg.DB}, newHasher(cfg.HashConcurrency)
+	store, hasher := &store{db: cfg.DB}, newHasher(cfg.HashConcurrency, cfg.Logins != httpapi.Limit{})
 	throttle := &throttle{Throttle: cfg.Throttle, store: store, now: now}
 	service := &service{store: store, hasher: hasher, throttle: throttle, tokens: cfg.Tokens, now: now}
 	return &Module{

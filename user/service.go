@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"userorder/auth"
@@ -24,18 +25,19 @@ type access struct {
 }
 
 // register creates an account and returns its id, or errNameTaken or errBusy.
-func (s *service) register(ctx context.Context, name username, plain password, address email) (id int64, err error) {
-	hash, err := s.hasher.hash(ctx, string(plain))
+func (s *service) register(ctx context.Context, client netip.Prefix, name username, plain password, address email) (id int64, err error) {
+	hash, err := s.hasher.hash(ctx, client, string(plain))
 	if err != nil {
 		return 0, err
 	}
 	return s.store.insert(ctx, name, address, hash, s.now())
 }
 
-// login returns access to the account with this name and password, or errCredentials, errTooManyFailures or errBusy. A
+// login returns access to the account with this name and password, or errCredentials, errTooManyFailures or errBusy. With
+// errCredentials it returns the account whose password is wrong, if there is one, for the log. A
 // name without an account costs the same hash as any other and is throttled alike, so that neither the answer nor the
 // time it takes tells which names exist.
-func (s *service) login(ctx context.Context, typed, plain string) (access, error) {
+func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain string) (access, error) {
 	var name username
 	if name.UnmarshalText([]byte(typed)) != nil {
 		return access{}, errCredentials
@@ -43,10 +45,10 @@ func (s *service) login(ctx context.Context, typed, plain string) (access, error
 	if err := s.throttle.admit(ctx, name); err != nil {
 		return access{}, err
 	}
-	id, outdated, err := s.authenticate(ctx, name, plain)
+	id, outdated, err := s.authenticate(ctx, client, name, plain)
 	switch {
 	case errors.Is(err, errCredentials):
-		return access{}, s.throttle.wrong(ctx, name)
+		return access{UserID: id}, s.throttle.wrong(ctx, name)
 	case err != nil:
 		return access{}, err
 	}
@@ -54,14 +56,14 @@ func (s *service) login(ctx context.Context, typed, plain string) (access, error
 		return access{}, err
 	}
 	if outdated != "" {
-		s.rehash(ctx, id, plain, outdated)
+		s.rehash(ctx, client, id, plain, outdated)
 	}
 	return s.grant(id)
 }
 
 // authenticate returns the id of the account with this name and password, or errCredentials or errBusy. outdated is its
 // hash if a new one would be made in another way, and empty otherwise.
-func (s *service) authenticate(ctx context.Context, name username, plain string) (id int64, outdated string, err error) {
+func (s *service) authenticate(ctx context.Context, client netip.Prefix, name username, plain string) (id int64, outdated string, err error) {
 	candidates := candidatesOf(plain)
 	if len(candidates) == 0 {
 		return 0, "", errCredentials
@@ -76,7 +78,7 @@ func (s *service) authenticate(ctx context.Context, name username, plain string)
 	}
 	var ok, old bool
 	for i, candidate := range candidates {
-		if ok, old, err = s.hasher.verify(ctx, candidate, hash); err != nil {
+		if ok, old, err = s.hasher.verify(ctx, client, candidate, hash); err != nil {
 			return 0, "", err
 		}
 		if old = old || i > 0; ok {
@@ -85,7 +87,7 @@ func (s *service) authenticate(ctx context.Context, name username, plain string)
 	}
 	switch {
 	case !ok, unknown:
-		return 0, "", errCredentials
+		return id, "", errCredentials
 	case old:
 		outdated = hash
 	}
@@ -93,12 +95,12 @@ func (s *service) authenticate(ctx context.Context, name username, plain string)
 }
 
 // rehash replaces an outdated hash while the password is at hand. A failure is harmless: the next login tries again.
-func (s *service) rehash(ctx context.Context, id int64, plain, old string) {
+func (s *service) rehash(ctx context.Context, client netip.Prefix, id int64, plain, old string) {
 	var prepared password
 	if prepared.UnmarshalText([]byte(plain)) != nil {
 		return // it was long enough only as it was typed, and stays as it is
 	}
-	if hash, err := s.hasher.hash(ctx, string(prepared)); err == nil {
+	if hash, err := s.hasher.hash(ctx, client, string(prepared)); err == nil {
 		_ = s.store.replaceHash(ctx, id, old, hash)
 	}
 }
