@@ -48,9 +48,9 @@ func TestAHashOfAPasswordAsItWasTypedStillVerifiesAndIsReplaced(t *testing.T) {
 		}
 		require.Contains(t, try(handler, "long", composed).Body.String(), refused, "the hash is not of this one yet")
 		require.Contains(t, try(handler, "long", typed).Body.String(), loggedIn)
-		_, hash, err := store.credentials(t.Context(), username{typed: "long", key: "long"})
+		stored, err := store.credentials(t.Context(), username{typed: "long", key: "long"})
 		require.NoError(t, err)
-		ok, outdated, err := module.hasher.verify(t.Context(), alice, "mañana 1", hash)
+		ok, outdated, err := module.hasher.verify(t.Context(), alice, "mañana 1", stored.hash)
 		require.NoError(t, err)
 		require.True(t, ok, "the hash was not replaced")
 		require.False(t, outdated)
@@ -81,5 +81,24 @@ func TestAnAccountWhoseNameBelongsToAnOlderOneLogsInByItsExactSpelling(t *testin
 		require.Contains(t, try(handler, "οδυσσευς", "password of the newer").Body.String(), `"userid":"2"`)
 		require.Contains(t, try(handler, "οδυσσευς", "password of the older").Body.String(), refused)
 		require.Contains(t, register(handler, "οδυσσευς").Body.String(), "用户名已存在")
+	})
+}
+
+func TestAnAccountThatAnEarlierReleaseRegisteredMeanwhileIsFoundAndGetsItsKey(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		handler, module := alone(t, db)
+		store := module.handler.service.store
+		hash, err := module.hasher.hash(t.Context(), alice, "test123")
+		require.NoError(t, err)
+		var name username
+		require.NoError(t, name.UnmarshalText([]byte("οδυσσευς")))
+		require.Equal(t, "οδυσσευς", name.earlierKey())
+		_, err = store.insert(t.Context(), username{typed: "οδυσσευς", key: name.earlierKey()}, "a@b.com", hash, module.throttle.now())
+		require.NoError(t, err)
+		require.Contains(t, register(handler, "οδυσσευς").Body.String(), "用户名已存在")
+		require.Contains(t, try(handler, "οδυσσευς", "wrong-one").Body.String(), refused)
+		require.Contains(t, try(handler, "οδυσσευς", "test123").Body.String(), loggedIn)
+		require.Contains(t, try(handler, "ΟΔΥΣΣΕΥΣ", "test123").Body.String(), loggedIn, "its key is still the earlier one")
+		require.Contains(t, register(handler, "ΟΔΥΣΣΕΥΣ").Body.String(), "用户名已存在")
 	})
 }

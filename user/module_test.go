@@ -149,9 +149,9 @@ func TestALoginReplacesAnOutdatedHash(t *testing.T) {
 		store := module.handler.service.store
 		name := insertCheaply(t, store, "test", "test123")
 		login(t, handler, "test")
-		_, hash, err := store.credentials(t.Context(), name)
+		stored, err := store.credentials(t.Context(), name)
 		require.NoError(t, err)
-		require.True(t, strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$"), hash)
+		require.True(t, strings.HasPrefix(stored.hash, "$argon2id$v=19$m=19456,t=2,p=1$"), stored.hash)
 		login(t, handler, "test") // with the new hash
 	})
 }

@@ -63,35 +63,40 @@ func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain s
 
 // authenticate returns the id of the account with this name and password, or errCredentials or errBusy. outdated is its
 // hash if a new one would be made in another way, and empty otherwise.
-func (s *service) authenticate(ctx context.Context, client netip.Prefix, name username, plain string) (id int64, outdated string, err error) {
+func (s *service) authenticate(
+	ctx context.Context, client netip.Prefix, name username, plain string,
+) (id int64, outdated string, err error) {
 	candidates := candidatesOf(plain)
 	if len(candidates) == 0 {
 		return 0, "", errCredentials
 	}
-	id, hash, err := s.store.credentials(ctx, name)
+	stored, err := s.store.credentials(ctx, name)
 	unknown := errors.Is(err, errNotFound)
 	switch {
 	case unknown:
-		hash = s.hasher.decoy
+		stored.hash = s.hasher.decoy
 	case err != nil:
 		return 0, "", err
 	}
 	var ok, old bool
 	for i, candidate := range candidates {
-		if ok, old, err = s.hasher.verify(ctx, client, candidate, hash); err != nil {
+		if ok, old, err = s.hasher.verify(ctx, client, candidate, stored.hash); err != nil {
 			return 0, "", err
 		}
 		if old = old || i > 0; ok {
 			break
 		}
 	}
-	switch {
-	case !ok, unknown:
-		return id, "", errCredentials
-	case old:
-		outdated = hash
+	if !ok || unknown {
+		return stored.id, "", errCredentials
 	}
-	return id, outdated, nil
+	if stored.key != name.key && stored.key == name.earlierKey() {
+		_ = s.store.replaceKey(ctx, stored.id, stored.key, name.key) // on an error the next login tries again
+	}
+	if old {
+		outdated = stored.hash
+	}
+	return stored.id, outdated, nil
 }
 
 // rehash replaces an outdated hash while the password is at hand. A failure is harmless: the next login tries again.

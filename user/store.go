@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,6 +20,11 @@ func (s *store) insert(ctx context.Context, name username, address email, hash s
 	const query = `
 		INSERT INTO users (username, username_key, email, password_hash, created_at)
 		VALUES ($1, $2, $3, $4, $5)`
+	if earlier := name.earlierKey(); earlier != name.key {
+		if _, err := s.credentials(ctx, name); !errors.Is(err, errNotFound) {
+			return 0, cmp.Or[error](err, errNameTaken)
+		}
+	}
 	id, err = s.db.Insert(ctx, query, name.typed, name.key, string(address), hash, at.UnixMilli())
 	switch {
 	case database.IsUniqueViolation(err):
@@ -29,16 +35,34 @@ func (s *store) insert(ctx context.Context, name username, address email, hash s
 	return id, nil
 }
 
-// credentials returns the id and the password hash of the account with this name, or errNotFound. An account that has
-// the exact spelling for itself comes before the one that has the key.
-func (s *store) credentials(ctx context.Context, name username) (id int64, hash string, err error) {
+// credentials are what a login needs of an account.
+type credentials struct {
+	id   int64
+	key  string // the one that the account was found by
+	hash string
+}
+
+// credentials returns those of the account with this name, or errNotFound. An account that has the exact spelling for
+// itself comes first, one that an earlier release has registered last.
+func (s *store) credentials(ctx context.Context, name username) (c credentials, err error) {
 	const query = `
-		SELECT id, password_hash FROM users
-		WHERE username_key IN ($1, $2) ORDER BY CASE username_key WHEN $2 THEN 0 ELSE 1 END LIMIT 1`
-	if err := s.db.QueryRow(ctx, query, name.key, name.exactKey()).Scan(&id, &hash); err != nil {
-		return 0, "", selectError(err)
+		SELECT id, username_key, password_hash FROM users WHERE username_key IN ($1, $2, $3)
+		ORDER BY CASE username_key WHEN $1 THEN 0 WHEN $2 THEN 1 ELSE 2 END LIMIT 1`
+	err = s.db.QueryRow(ctx, query, name.exactKey(), name.key, name.earlierKey()).Scan(&c.id, &c.key, &c.hash)
+	if err != nil {
+		return credentials{}, selectError(err)
 	}
-	return id, hash, nil
+	return c, nil
+}
+
+// replaceKey replaces the key of an account unless another account has the new one.
+func (s *store) replaceKey(ctx context.Context, id int64, old, key string) error {
+	const query = `UPDATE users SET username_key = $1 WHERE id = $2 AND username_key = $3`
+	_, err := s.db.Exec(ctx, query, key, id, old)
+	if err != nil && !database.IsUniqueViolation(err) {
+		return fmt.Errorf("update username key: %w", err)
+	}
+	return nil
 }
 
 // byID returns an account, or errNotFound.

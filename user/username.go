@@ -44,6 +44,16 @@ func (n *username) UnmarshalText(text []byte) error {
 // to: it logs in by its exact spelling. No key that keyOf returns contains a space.
 func (n username) exactKey() string { return " " + n.typed }
 
+// earlierKey returns the key that releases before 1.0 made of the name, which differs for a few names: they did not fold
+// final sigma or ß. Such a release may still run beside this one and register accounts.
+func (n username) earlierKey() string {
+	key, err := precis.UsernameCaseMapped.String(n.typed)
+	if err != nil {
+		return n.key
+	}
+	return key
+}
+
 // keyOf maps a name until it no longer changes, for one pass is not idempotent for every name, and two spellings of a
 // name must not have two keys (RFC 8264, section 7). A few keys are no names themselves: those cannot be mapped again.
 func keyOf(name string) (key string, err error) {
