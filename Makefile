@@ -1,16 +1,30 @@
-# Everything here needs Go alone, but for race and check, which need a C compiler as well, postman, which needs Node.js,
-# and bench, which needs Linux.
+# Go alone is enough for most targets. race and check also need a C compiler, postman and clients need Node.js, and
+# bench needs Linux.
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINUX := $(filter Linux,$(shell uname))
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+# Tests that need more than Go read this list. go test reuses a result until a variable that the tests read changes, but
+# does not notice that a program was installed.
+export TEST_TOOLS := $(shell for tool in initdb strace nginx pgbouncer chromium systemd-analyze; do command -v $$tool; done; \
+	ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/nginx /usr/sbin/pgbouncer 2>/dev/null; \
+	git rev-parse --is-shallow-repository 2>/dev/null)
+
+# $(call alive,COMMAND) runs a command and prints a line every HEARTBEAT seconds until it ends, since go test prints nothing
+# while the tests of a package run. It exits with the status of the command.
+HEARTBEAT := 30
+alive = ( trap 'kill $$nap 2>/dev/null; exit' TERM; seconds=0; while :; do \
+		sleep $(HEARTBEAT) >/dev/null & nap=$$!; wait $$nap; kill -0 $$$$ 2>/dev/null || exit; \
+		seconds=$$((seconds + $(HEARTBEAT))); echo "still running: $$seconds s"; done ) & beat=$$!; \
+	trap 'kill $$beat; wait $$beat' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; $(1)
+
 FUZZTIME ?= 1m
-# Without a limit Go spends whole minutes on making one long input shorter.
+# Without this limit Go may spend minutes on making one long input shorter.
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race chaos postman fuzz bench bench-quick lint fmt vuln check
+.PHONY: help run build test race chaos postman clients fuzz bench bench-quick lint fmt vuln check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,25 +35,29 @@ run: ## serve on port 5000
 build: ## build a static binary, ./userorder
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w' -o userorder .
 
-test: ## run all tests, on SQLite and, if this machine has it, on PostgreSQL
-	go test ./...
-	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || test -n "$$TEST_DATABASE_URL" || \
+test: ## run all tests, on SQLite and, if it is installed, on PostgreSQL
+	@$(call alive,go test ./...)
+	@test -n "$$TEST_DATABASE_URL" || echo "$$TEST_TOOLS" | grep -q initdb || \
 		echo 'PostgreSQL was not found, so its tests were skipped: install it, or set TEST_DATABASE_URL.'
 
 race: ## run all tests under the race detector
-	CGO_ENABLED=1 go test -race ./...
+	@$(call alive,CGO_ENABLED=1 go test -race ./...)
 
-# strace and the right to mount are needed for some of it; what is skipped for want of them is counted.
-chaos: ## kill, starve, flood and stop the built program, for some minutes
+# Some of these tests need strace or the right to mount; the last line counts those that were skipped.
+chaos: ## kill the built program, fill its disk, flood it and stop it, for some minutes
 	@CHAOS=1 go test -count 1 -v -timeout 20m ./e2e 2>&1 | awk '!/^ *===/ { print; fflush() } \
 		/^--- PASS/ { passed++ } /^--- FAIL/ { failed++ } /^--- SKIP/ { skipped++ } /^(FAIL|panic:)/ { broken = 1 } \
 		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken || !passed }'
 
-postman: ## send the Postman collection, with newman, to a service that is started for it; needs Node.js
+postman: ## run the Postman collection and requests.http against a fresh service; needs Node.js
 	@postman/run.sh
+	@postman/requests.sh
 
-# bench is a module of its own: it needs libraries that the service does not.
-lint: ## look for mistakes and bad style
+clients: ## lint the OpenAPI document, and try out clients that are generated from it; needs Node.js
+	@e2e/clients/run.sh
+
+# bench is a module of its own, since it needs libraries that the service does not.
+lint: ## run golangci-lint
 	go run $(GOLANGCI) run
 	$(if $(LINUX),cd bench && go run $(GOLANGCI) run)
 
@@ -47,23 +65,23 @@ fmt: ## format the code
 	go run $(GOLANGCI) fmt
 	cd bench && go run $(GOLANGCI) fmt
 
-bench: ## measure it beside a Flask app and the limits of the machine, for 5 minutes, into bench/results
+bench: ## compare it with a Flask app and the limits of the machine, in 5 minutes, into bench/results
 	@go -C bench run .
 
-bench-quick: ## the same in less than a minute and with figures that say little, into bench/quick
+bench-quick: ## the same in less than a minute, with rough figures, into bench/quick
 	@go -C bench run . -quick
 
-fuzz: ## look for inputs that break a rule, FUZZTIME (1m) each on bodies, answers, prices, ids and tokens
+fuzz: ## fuzz bodies, responses, prices, ids and tokens, FUZZTIME (1m) each
 	$(FUZZ) -fuzz '^FuzzBind$$' ./httpapi
 	$(FUZZ) -fuzz '^FuzzAppendString$$' ./httpapi
 	$(FUZZ) -fuzz '^FuzzPrice$$' ./order
 	$(FUZZ) -fuzz '^FuzzOrderID$$' ./order
 	$(FUZZ) -fuzz '^FuzzToken$$' ./auth
 
-vuln: ## look for known holes in what it is built from; needs the network
-	@go run $(GOVULNCHECK) ./... || { echo 'make vuln: there is a hole, or the database of holes could not be reached (GOVULNDB names another).'; exit 1; }
+vuln: ## look for known vulnerabilities in the dependencies; needs the network
+	@go run $(GOVULNCHECK) ./... || { echo 'make vuln: there is a vulnerability, or the database could not be reached (set GOVULNDB to use another).'; exit 1; }
 
-check: ## all that a change must pass
+check: ## run everything that a change must pass
 	test -z "$$(gofmt -l .)"
 	go vet ./...
 	go mod tidy -diff

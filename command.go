@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,98 +10,152 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
-	"userorder/database"
+	"userorder/settings"
+	"userorder/telemetry"
 )
 
-// command is one that the program knows.
+// command is a command of the program.
 type command struct {
 	name, operands, about string
-	takes                 int // how many operands, or -1 if run looks itself
+	takes                 int // the number of operands, or -1 if run checks them
 	run                   func(ctx context.Context, in invocation) error
 }
 
-// invocation is what a command is given.
+// invocation is one call of a command.
 type invocation struct {
 	operands []string
-	getenv   func(string) string
+	environ  []string
 	stdout   io.Writer
 }
 
-// commands is a function because help lists them all, itself among them.
+// commands returns all commands. It is a function because help, one of them, lists them.
 func commands() []command {
 	return []command{
-		{"serve", "", "serve until SIGTERM or SIGINT; what is done without a command", 0, func(ctx context.Context, in invocation) error {
-			cfg, err := loadConfig(in.getenv)
+		{"serve", "", "serve until SIGTERM or SIGINT; the default", 0, func(ctx context.Context, in invocation) error {
+			cfg, err := loadConfig(in.environ)
 			if err != nil {
 				return err
 			}
 			return serve(ctx, cfg, in.stdout)
 		}},
-		{"migrate", "", "bring the tables up to date, for those who set AUTO_MIGRATE=false", 0, configured(migrate)},
+		{"migrate", "", "bring the tables up to date, if AUTO_MIGRATE is false", 0, configured(migrate)},
 		{"migrate-data", "--from URL --to URL", "copy everything from one database to another, such as from SQLite to PostgreSQL", -1, configured(migrateData)},
-		{"backup", "FILE", "copy the SQLite database to FILE, while the service goes on", 1, configured(backup)},
+		{"backup", "FILE", "copy the SQLite database to FILE while the service runs", 1, configured(backup)},
 		{"healthcheck", "", "ask the service on this machine whether it is alive", 0, configured(healthcheck)},
-		{"config", "", "show the settings as they are, and where each comes from", 0, showConfig},
+		{"config", "", "show the settings in effect and where each comes from", 0, showConfig},
 		{"version", "", "show what this program was built from", 0, func(_ context.Context, in invocation) error {
-			_, err := fmt.Fprintln(in.stdout, readBuild())
+			_, err := fmt.Fprintln(in.stdout, telemetry.ReadBuild())
 			return err
 		}},
 		{"help", "", "show this, and all settings", 0, help},
 	}
 }
 
-// configured reads the settings for a command that works with them.
+// configured returns a command that works with the settings, which need no secret.
 func configured(work func(ctx context.Context, cfg Config, in invocation) error) func(context.Context, invocation) error {
 	return func(ctx context.Context, in invocation) error {
-		s := &settings{getenv: in.getenv}
+		s := settings.NewReader(in.environ)
 		cfg := readConfig(s)
-		if err := s.err(); err != nil {
+		if err := s.Err(); err != nil {
 			return err
 		}
 		return work(ctx, cfg, in)
 	}
 }
 
-// errUsage is what an error about the command line wraps.
+// errUsage is wrapped by errors about the command line.
 var errUsage = errors.New("usage: userorder [command]")
 
-// run is the program. It serves until ctx ends, or does what args ask for. An error that wraps errSettings is
-// about the settings, one that wraps errUsage about args.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+// usage returns an error about the command line that says what is wrong with it.
+func usage(format string, args ...any) error {
+	return fmt.Errorf("userorder: %s\n\n%w\n\n%s\nSettings come from the environment: userorder help lists them",
+		fmt.Sprintf(format, args...), errUsage, commandTable())
+}
+
+// run runs the command that args name, serve by default. Its error wraps settings.ErrInvalid if the settings are
+// wrong, and errUsage if args are.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	has := func(flags ...string) bool {
+		return slices.ContainsFunc(args, func(arg string) bool { return slices.Contains(flags, arg) })
+	}
 	switch {
 	case len(args) == 0:
 		args = []string{"serve"}
-	case slices.ContainsFunc(args, func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }):
+	case has("-h", "-help", "--help"):
 		args = []string{"help"}
+	case len(args) == 1 && has("-v", "-version", "--version"):
+		args = []string{"version"}
 	}
-	err := errUsage
 	for _, c := range commands() {
-		if c.name == args[0] && (c.takes < 0 || c.takes == len(args)-1) {
-			err = c.run(ctx, invocation{args[1:], getenv, stdout})
+		switch {
+		case c.name != args[0]:
+		case c.takes >= 0 && c.takes != len(args)-1:
+			return usage("%s takes %s", c.name, cmp.Or(c.operands, "no operands"))
+		default:
+			return c.run(ctx, invocation{args[1:], environ, stdout})
 		}
 	}
-	if errors.Is(err, errUsage) {
-		return fmt.Errorf("%w\n\n%s\nSettings come from the environment: userorder help lists them", err, commandTable())
+	return usage("there is no command %q", args[0])
+}
+
+// help prints the commands and all settings.
+func help(_ context.Context, in invocation) error {
+	defaults := settings.NewReader(nil)
+	readConfig(defaults)
+	rows := [][]string{{"NAME", "DEFAULT", "MEANING"}}
+	for _, s := range defaults.Read() {
+		rows = append(rows, []string{s.Name, cmp.Or(s.Value, "-"), s.Meaning})
 	}
+	_, err := fmt.Fprintf(in.stdout, `Userorder serves accounts and orders over HTTP.
+
+%s
+
+%s
+Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS and the database URLs may be kept in a file
+instead, whose path is in JWT_SECRET_FILE and so on. OpenTelemetry's other settings apply as well.
+
+%s
+The exit status is 0 for success, 2 for an invalid setting or command, 1 for any other failure.
+`, errUsage, commandTable(), table(rows))
 	return err
 }
 
-// backup copies the database to a file, while the service may go on.
-func backup(ctx context.Context, cfg Config, in invocation) error {
-	url, path := cfg.UserDatabaseURL, in.operands[0]
-	switch {
-	case url == "":
-		url = cfg.OrderDatabaseURL
-	case cfg.OrderDatabaseURL != "" && cfg.OrderDatabaseURL != url:
-		return fmt.Errorf("%w: the modules have databases of their own: set MODULES to one of them at a time", errSettings)
+// showConfig prints every setting as a process that serves would read it, and returns the faults.
+func showConfig(_ context.Context, in invocation) error {
+	s := settings.NewReader(in.environ)
+	cfg := readConfig(s)
+	cfg.requireSecret(s)
+	rows := [][]string{{"NAME", "VALUE", "SOURCE"}}
+	for _, read := range s.Read() {
+		rows = append(rows, []string{read.Name, cmp.Or(read.Value, "-"), read.Source})
 	}
-	if err := database.Backup(ctx, url, path); err != nil {
+	if _, err := io.WriteString(in.stdout, table(rows)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(in.stdout, "%s is a copy of %s, checked and on the disk.\n", path, url)
-	return err
+	return s.Err()
+}
+
+// commandTable lists the commands.
+func commandTable() string {
+	var rows [][]string
+	for _, c := range commands() {
+		rows = append(rows, []string{"  " + strings.TrimSpace(c.name+" "+c.operands), c.about})
+	}
+	return table(rows)
+}
+
+// table aligns the columns of rows.
+func table(rows [][]string) string {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush()
+	return text.String()
 }
 
 // healthcheck returns an error unless the service on this machine is alive.
@@ -124,7 +179,7 @@ func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	return nil
 }
 
-// reachable is where this machine reaches a service that listens on address.
+// reachable returns the address at which this machine reaches a service that listens on address.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {

@@ -1,168 +1,240 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net"
+	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
+	"userorder/settings"
 	"userorder/user"
 )
 
-// Config is every setting of the program, read and checked.
+// Config holds every setting of the program, read and checked.
 type Config struct {
-	Address          string // host:port
-	OpsAddress       string // empty: metrics and profiles are off
-	Traces           bool
-	Modules          []string
-	UserDatabaseURL  string // empty: the module is not served
-	OrderDatabaseURL string
-	Database         database.Options
-	Secret           []byte // empty: keep one beside the SQLite file
-	PreviousSecret   []byte
-	TokenTTL         time.Duration
-	HashConcurrency  int
-	TrustedProxies   []string
-	Origins          []string
-	Limits           Limits
-	MaxConnections   int
-	DrainDelay       time.Duration
-	LogLevel         slog.Level
-	LogJSON          bool
-	NoColor          bool
+	Address         string // host:port
+	OpsAddress      string // empty: metrics and profiles are off
+	Traces          bool
+	Modules         []string
+	DatabaseURLs    map[string]string // by the name of the module, for those that are served
+	Database        database.Options
+	Secret          []byte // empty: keep one in SecretPath
+	SecretPath      string // beside the SQLite file; empty on PostgreSQL
+	PreviousSecret  []byte
+	TokenTTL        time.Duration
+	HashConcurrency int
+	TrustedProxies  []string
+	Origins         []string
+	Limits          Limits
+	MaxConnections  int
+	IdleTimeout     time.Duration
+	DrainDelay      time.Duration
+	LogLevel        slog.Level
+	LogJSON         bool
+	NoColor         bool
+	Misspelled      []settings.Misspelling
 }
 
-// Limits is how much one client, or the many who try the password of one account, may ask for.
+const (
+	defaultDatabase = "sqlite:data/app.db"
+
+	day = 24 * time.Hour
+)
+
+// Limits bound what one client address, or everybody who tries the password of one account, may ask for.
 type Limits struct {
 	Requests, Logins, Registrations httpapi.Limit
 	Failures                        user.Throttle
+	Connections                     int // open at once
 }
 
-// loadConfig reads the settings for serving. An error names every one that is wrong.
-func loadConfig(getenv func(string) string) (Config, error) {
-	s := &settings{getenv: getenv}
-	cfg := readServing(s)
-	return cfg, s.err()
-}
-
-// readServing is readConfig for a process that serves: it needs a secret.
-func readServing(s *settings) Config {
+// loadConfig reads the settings of a process that serves. Its error names every setting that is wrong.
+func loadConfig(environ []string) (Config, error) {
+	s := settings.NewReader(environ)
 	cfg := readConfig(s)
-	served := cfg.UserDatabaseURL + cfg.OrderDatabaseURL // none if MODULES is wrong, which is fault enough
-	if len(cfg.Secret) == 0 && served != "" && cfg.secretPath() == "" {
-		s.fault("JWT_SECRET", "must be set with PostgreSQL, where every instance needs the same one: openssl rand -base64 32")
-	}
-	return cfg
+	cfg.requireSecret(s)
+	cfg.Misspelled = s.Misspelled()
+	return cfg, s.Err()
 }
 
-// readConfig reads the settings, and leaves their faults in s.
-func readConfig(s *settings) Config {
+// readConfig reads the settings and leaves their faults in s.
+func readConfig(s *settings.Reader) Config {
+	host := settings.Value(s, "HOST", "0.0.0.0", "the address to listen on", checkHost)
+	port := s.Integer("PORT", 5000, 0, 65535, "the port to listen on; 0 is any")
 	cfg := Config{
-		Address:         net.JoinHostPort(s.text("HOST", "0.0.0.0"), strconv.Itoa(s.integer("PORT", 5000, 0, 65535))),
-		OpsAddress:      s.address("OPS_ADDR"),
-		Modules:         s.someOf("MODULES", "user", "order"),
-		TokenTTL:        s.duration("TOKEN_TTL", time.Hour, time.Second),
-		HashConcurrency: s.integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024),
-		TrustedProxies:  s.networks("TRUSTED_PROXIES"),
-		Origins:         s.origins("CORS_ORIGINS"),
-		MaxConnections:  s.integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000),
-		DrainDelay:      s.duration("DRAIN_DELAY", time.Second, 0),
-		LogJSON:         s.oneOf("LOG_FORMAT", "text", "json") == "json",
-		NoColor:         s.text("NO_COLOR", "") != "" || s.getenv("TERM") == "dumb", // https://no-color.org
+		Address:    net.JoinHostPort(host, strconv.Itoa(port)),
+		OpsAddress: s.Address("OPS_ADDR", "where metrics and profiles are, without a password, like 127.0.0.1:5001"),
+		Modules:    s.SomeOf("MODULES", "which modules this process serves", moduleNames()...),
+		TokenTTL:   s.Duration("TOKEN_TTL", time.Hour, time.Second, 366*day, "life of a token"),
+		HashConcurrency: s.Integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024,
+			"how many passwords are hashed at once; each takes 19 MiB and a core"),
+		TrustedProxies: s.Values("TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, like 10.0.0.0/8", checkNetwork),
+		Origins:        s.Values("CORS_ORIGINS", "origins whose pages may use the service, like https://shop.example.com", httpapi.CheckOrigin),
+		MaxConnections: s.Integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000, "how many connections are open at once; more wait"),
+		IdleTimeout: s.Duration("IDLE_TIMEOUT", 620*time.Second, time.Second, day,
+			"how long a connection may be idle; longer than that of a proxy in front"),
+		DrainDelay: s.Duration("DRAIN_DELAY", time.Second, 0, time.Hour, "how long it goes on serving after SIGTERM, with /readyz answering 503"),
 	}
-	_ = cfg.LogLevel.UnmarshalText([]byte(s.oneOf("LOG_LEVEL", "info", "debug", "warn", "error")))
-	limited := s.oneOf("RATE_LIMIT", "on", "off") == "on"
-	if limits := loadLimits(s); limited {
-		cfg.Limits = limits
-	}
-	cfg.loadDatabases(s)
-	cfg.Secret = s.key("JWT_SECRET")
-	cfg.PreviousSecret = s.key("JWT_SECRET_PREVIOUS")
-	cfg.Traces = loadTracing(s)
+	readLogging(s, &cfg)
+	cfg.Limits = readLimits(s)
+	readDatabases(s, &cfg)
+	readSecrets(s, &cfg)
+	cfg.Traces = readTracing(s)
 	return cfg
 }
 
-func loadLimits(s *settings) Limits {
-	limits := Limits{
-		Requests:      s.limit("RATE_LIMIT_REQUESTS", "300/10s"),
-		Logins:        s.limit("RATE_LIMIT_LOGINS", "20/1m:10"),
-		Registrations: s.limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10"),
+func checkNetwork(text string) error {
+	_, err := httpapi.ParseNetwork(text)
+	return err
+}
+
+func readLogging(s *settings.Reader, cfg *Config) {
+	cfg.LogJSON = s.OneOf("LOG_FORMAT", "text, coloured on a terminal, or json", "text", "json") == "json"
+	cfg.NoColor = s.Text("NO_COLOR", "", "anything: no colours on a terminal") != "" || // https://no-color.org
+		s.Lookup("TERM") == "dumb"
+	_ = cfg.LogLevel.UnmarshalText([]byte(s.OneOf("LOG_LEVEL", "debug, info, warn or error", "info", "debug", "warn", "error")))
+}
+
+func readLimits(s *settings.Reader) Limits {
+	limited := s.OneOf("RATE_LIMIT", "off lifts all limits below", "on", "off") == "on"
+	limit := func(name, fallback, meaning string) httpapi.Limit {
+		return settings.Value(s, name, fallback, meaning, httpapi.ParseLimit)
 	}
-	limits.Failures.Failures, limits.Failures.Window = s.failures("LOGIN_FAILURES", "5/15m")
-	limits.Failures.Delay = s.duration("LOGIN_DELAY", time.Second, time.Millisecond)
-	limits.Failures.MaxDelay = s.duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond)
-	if limits.Failures.MaxDelay < limits.Failures.Delay {
-		s.fault("LOGIN_DELAY_MAX", "is %s, which is less than LOGIN_DELAY", limits.Failures.MaxDelay)
+	limits := Limits{
+		Requests:      limit("RATE_LIMIT_REQUESTS", "300/10s", "requests of one client address, COUNT/PERIOD or COUNT/PERIOD:BURST"),
+		Logins:        limit("RATE_LIMIT_LOGINS", "20/1m:10", "logins of one client address"),
+		Registrations: limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10", "registrations of one client address"),
+		Failures:      settings.Value(s, "LOGIN_FAILURES", "5/15m", "wrong passwords for one account before it is slowed down", parseFailures),
+	}
+	limits.Connections = s.Integer("MAX_CONNECTIONS_PER_CLIENT", 1000, 1, 1_000_000,
+		"how many of them one address may have, but for trusted proxies")
+	limits.Failures.Delay = s.Duration("LOGIN_DELAY", time.Second, time.Millisecond, day,
+		"how long such an account waits at first; twice as long each time")
+	limits.Failures.MaxDelay = s.Duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond, day, "how long it waits at most")
+	if limits.Failures.Check() != nil {
+		s.Fault("LOGIN_DELAY_MAX", "is %s, which is less than LOGIN_DELAY", limits.Failures.MaxDelay)
+	}
+	if !limited {
+		return Limits{}
 	}
 	return limits
 }
 
-// loadTracing reports whether traces are wanted. OpenTelemetry reads its settings itself, but says little of a wrong
-// one and goes on with another, so those that decide where traces go are checked here.
-func loadTracing(s *settings) bool {
-	endpoint := s.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT")
-	traces := s.endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-	disabled := s.oneOf("OTEL_SDK_DISABLED", "false", "true") == "true"
-	exporter := s.oneOf("OTEL_TRACES_EXPORTER", "otlp", "none")
-	protocol := "OTEL_EXPORTER_OTLP_PROTOCOL"
-	if s.getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") != "" { // which comes before it
-		protocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
-	}
-	s.oneOf(protocol, "http/protobuf", "http/json")
-	return (endpoint != "" || traces != "") && !disabled && exporter == "otlp"
+func parseFailures(text string) (throttle user.Throttle, err error) {
+	throttle.Failures, throttle.Window, err = user.ParseFailures(text)
+	return throttle, err
 }
 
-// serves reports whether this process serves a module.
-func (c *Config) serves(module string) bool { return slices.Contains(c.Modules, module) }
-
-// modulesOn names the modules that are served from the database at url.
-func (c *Config) modulesOn(url string) string {
-	var names []string
-	for _, m := range c.tables() {
-		if m.databaseURL == url {
-			names = append(names, m.module)
+func readDatabases(s *settings.Reader, cfg *Config) {
+	cfg.Database = database.Options{
+		PoolSize: s.Integer("DATABASE_POOL_SIZE", max(8, 4*runtime.GOMAXPROCS(0)), 1, 10_000,
+			"connections to PostgreSQL of each process"),
+		PoolLifetime: s.Duration("DATABASE_POOL_LIFETIME", 30*time.Minute, time.Second, 366*day, "how long each of them is used"),
+		CheckOnly: s.OneOf("AUTO_MIGRATE", "false: the start changes no tables, userorder migrate does",
+			"true", "false") == "false",
+	}
+	show := func(url string) (string, error) { return database.Redact(url), database.CheckURL(url) }
+	shared := s.Private("DATABASE_URL", "sqlite:PATH, or postgres://USER:PASSWORD@HOST:5432/DATABASE",
+		settings.Fallback{Value: defaultDatabase}, show)
+	cfg.DatabaseURLs = map[string]string{}
+	for _, name := range moduleNames() {
+		url := s.Private(strings.ToUpper(name)+"_DATABASE_URL", "a database of its own for the module "+name,
+			settings.Fallback{Value: shared, Source: "DATABASE_URL"}, show)
+		if cfg.serves(name) {
+			cfg.DatabaseURLs[name] = sharedSpelling(url, cfg.DatabaseURLs)
 		}
 	}
-	return strings.Join(names, ",")
 }
 
-func (c *Config) loadDatabases(s *settings) {
-	c.Database = database.Options{
-		PoolSize:     s.integer("DATABASE_POOL_SIZE", max(8, 4*runtime.GOMAXPROCS(0)), 1, 10_000),
-		PoolLifetime: s.duration("DATABASE_POOL_LIFETIME", 30*time.Minute, time.Second),
-		CheckOnly:    s.oneOf("AUTO_MIGRATE", "true", "false") == "false",
+// sharedSpelling returns url as another module spells it, if that one names the same file.
+func sharedSpelling(url string, others map[string]string) string {
+	for _, other := range others {
+		if database.SameFile(url, other) {
+			return other
+		}
 	}
-	shared := s.database("DATABASE_URL", "sqlite:data/app.db", fromDefault)
-	users := s.database("USER_DATABASE_URL", shared, "DATABASE_URL")
-	orders := s.database("ORDER_DATABASE_URL", shared, "DATABASE_URL")
-	if database.SameFile(users, orders) { // in other words, perhaps
-		orders = users
-	}
-	if c.serves("user") {
-		c.UserDatabaseURL = users
-	}
-	if c.serves("order") {
-		c.OrderDatabaseURL = orders
-	}
+	return url
 }
 
-// secretPath is where a secret is kept that the settings do not give: beside the SQLite file of the first
+func readSecrets(s *settings.Reader, cfg *Config) {
+	show := func(secret string) (string, error) { return settings.Masked, auth.CheckSecret([]byte(secret)) }
+	cfg.Secret = []byte(s.Private("JWT_SECRET", "signs tokens; made beside the SQLite file, required with PostgreSQL",
+		settings.Fallback{}, show))
+	cfg.PreviousSecret = []byte(s.Private("JWT_SECRET_PREVIOUS", "a secret that still verifies tokens but signs no more",
+		settings.Fallback{}, show))
+	cfg.SecretPath = secretPath(cfg.databaseURLs())
+}
+
+// secretPath returns where a secret is kept that the settings do not give: beside the SQLite file of the first
 // module. It is empty if a module is on PostgreSQL.
-func (c *Config) secretPath() string {
+func secretPath(urls []string) string {
 	path := ""
-	for _, url := range []string{c.OrderDatabaseURL, c.UserDatabaseURL} {
-		switch file, ok := database.SQLitePath(url); {
-		case ok:
-			path = filepath.Join(filepath.Dir(file), "jwt_secret")
-		case url != "":
+	for _, url := range urls {
+		file, ok := database.SQLitePath(url)
+		if !ok {
 			return ""
+		}
+		if path == "" {
+			path = filepath.Join(filepath.Dir(file), "jwt_secret")
 		}
 	}
 	return path
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// requireSecret makes it a fault that there is nothing to sign tokens with.
+func (c *Config) requireSecret(s *settings.Reader) {
+	wrong := len(c.databaseURLs()) == 0 // MODULES is invalid, which is reported already
+	if wrong || len(c.Secret) > 0 || c.SecretPath != "" {
+		return
+	}
+	advice := "openssl rand -base64 32 makes one"
+	if made := secretPath([]string{defaultDatabase}); isFile(made) { // moved from SQLite
+		advice = "JWT_SECRET_FILE=" + made + " keeps everybody logged in"
+	}
+	s.Fault("JWT_SECRET", "must be set with PostgreSQL, where every instance needs the same one: %s", advice)
+}
+
+// readTracing reports whether traces are wanted. OpenTelemetry reads its settings itself, but ignores most of
+// those that are wrong, so the ones that decide where traces go are checked here.
+func readTracing(s *settings.Reader) bool {
+	endpoint := s.Shown("OTEL_EXPORTER_OTLP_ENDPOINT", "a collector of traces, like http://127.0.0.1:4318", showEndpoint)
+	traces := s.Shown("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same with its path, like http://127.0.0.1:4318/v1/traces", showEndpoint)
+	disabled := s.OneOf("OTEL_SDK_DISABLED", "true: no traces", "false", "true") == "true"
+	exporter := s.OneOf("OTEL_TRACES_EXPORTER", "none: no traces", "otlp", "none")
+	protocol := "OTEL_EXPORTER_OTLP_PROTOCOL"
+	if s.Lookup("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") != "" { // which takes precedence
+		protocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+	}
+	wanted := (endpoint != "" || traces != "") && !disabled && exporter == "otlp"
+	switch value := s.Text(protocol, "http/protobuf", "http/protobuf or http/json"); {
+	case !wanted, value == "http/protobuf", value == "http/json":
+	case value == "grpc":
+		s.Fault(protocol, `is "grpc", which is not spoken here: set it to http/protobuf, and the endpoint to the collector's port for HTTP, usually 4318`)
+	default:
+		s.Fault(protocol, "is %q but must be one of: http/protobuf, http/json", value)
+	}
+	return wanted
+}
+
+// showEndpoint hides a password in the URL of a collector.
+func showEndpoint(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", errors.New("must be a URL like http://127.0.0.1:4318")
+	}
+	return u.Redacted(), nil
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,15 +17,19 @@ import (
 	"userorder/database/databasetest"
 	"userorder/e2e/tutorial"
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 )
 
-// environment returns a getenv that knows these settings only.
-func environment(settings map[string]string) func(string) string {
-	return func(name string) string { return settings[name] }
+// environment returns these variables as os.Environ returns them.
+func environment(variables map[string]string) (environ []string) {
+	for name, value := range variables {
+		environ = append(environ, name+"="+value)
+	}
+	return environ
 }
 
-// newService returns the whole service on the database at url.
-func newService(t *testing.T, url string, settings ...string) *api {
+// serviceOn returns the whole service on the database at url.
+func serviceOn(t *testing.T, url string, settings ...string) *service {
 	t.Helper()
 	env := map[string]string{"DATABASE_URL": url, "JWT_SECRET": strings.Repeat("s", 32)}
 	for i := 0; i < len(settings); i += 2 {
@@ -33,34 +37,15 @@ func newService(t *testing.T, url string, settings ...string) *api {
 	}
 	cfg, err := loadConfig(environment(env))
 	require.NoError(t, err)
-	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	api, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
 	return api
 }
 
-// service is newService for those who only send it requests.
-func service(t *testing.T, url string, settings ...string) http.Handler {
-	return newService(t, url, settings...).engine
-}
-
-// request makes a request from "POST /path", with a token and a JSON body where there are any.
-func request(line, token, body string) *http.Request {
-	method, path, _ := strings.Cut(line, " ")
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	return r
-}
-
-func answer(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	return w
+// handlerOn returns the routes of serviceOn.
+func handlerOn(t *testing.T, url string, settings ...string) http.Handler {
+	return serviceOn(t, url, settings...).engine
 }
 
 const (
@@ -70,24 +55,24 @@ const (
 
 func TestAClientOfTheTutorialWorksUnchanged(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		handler := service(t, url)
-		tutorial.Follow(t, "", func(r *http.Request) (*http.Response, error) { return answer(handler, r).Result(), nil })
+		handler := handlerOn(t, url)
+		tutorial.Follow(t, "", func(r *http.Request) (*http.Response, error) { return httpapitest.Serve(handler, r).Result(), nil })
 	})
 }
 
 // member makes a user and returns a token of that user.
 func member(t *testing.T, handler http.Handler, body string) string {
 	t.Helper()
-	require.Equal(t, 200, answer(handler, request("POST /user/register", "", body)).Code)
+	require.Equal(t, 200, httpapitest.Call(handler, "POST /user/register", "", body).Code)
 	var login struct{ Data struct{ Token string } }
-	require.NoError(t, json.Unmarshal(answer(handler, request("POST /user/login", "", body)).Body.Bytes(), &login))
+	require.NoError(t, json.Unmarshal(httpapitest.Call(handler, "POST /user/login", "", body).Body.Bytes(), &login))
 	require.NotEmpty(t, login.Data.Token)
 	return login.Data.Token
 }
 
 func TestWhichOfSeveralFaultsIsAnswered(t *testing.T) {
 	t.Parallel()
-	handler := service(t, databasetest.SQLite(t))
+	handler := handlerOn(t, databasetest.SQLite(t))
 	token := member(t, handler, testUser)
 	large := `{"userid":"2","product":"` + strings.Repeat("x", 70<<10)
 	for _, test := range []struct {
@@ -105,9 +90,9 @@ func TestWhichOfSeveralFaultsIsAnswered(t *testing.T) {
 		{"the owner last", "POST /order/create", token, "application/json", `{"userid":"2","product":"p","price":1}`, 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := request(test.request, test.token, test.body)
+			r := httpapitest.Request(test.request, test.token, test.body)
 			r.Header.Set("Content-Type", test.mediaType)
-			w := answer(handler, r)
+			w := httpapitest.Serve(handler, r)
 			require.Equal(t, test.status, w.Code, w.Body)
 			require.Contains(t, w.Body.String(), fmt.Sprintf(`{"code":%d,`, test.status))
 		})
@@ -116,14 +101,14 @@ func TestWhichOfSeveralFaultsIsAnswered(t *testing.T) {
 
 func TestAnIDThatIsNone(t *testing.T) {
 	t.Parallel()
-	handler := service(t, databasetest.SQLite(t))
+	handler := handlerOn(t, databasetest.SQLite(t))
 	token := member(t, handler, testUser)
 	for _, id := range []string{
 		"", "/", "/0", "/-1", "/+1", "/01", "/1.0", "/1e0", "/x", "/0x1", "/9223372036854775808", "/99999999999999999999999",
 		"/%20", "/1%20", "/%00", "/%0d%0a", "/%ff", "/..", "/%D9%A1", "/1'--",
 	} {
 		for _, route := range []string{"GET /order/query", "DELETE /order/cancel"} {
-			w := answer(handler, request(route+id, token, ""))
+			w := httpapitest.Call(handler, route+id, token, "")
 			require.Equal(t, 400, w.Code, route+id)
 			require.JSONEq(t, `{"code":400,"msg":"订单编号须为正整数","data":{}}`, w.Body.String(), route+id)
 		}
@@ -132,36 +117,42 @@ func TestAnIDThatIsNone(t *testing.T) {
 
 func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 	t.Parallel()
-	api := newService(t, databasetest.SQLite(t))
+	api := serviceOn(t, databasetest.SQLite(t))
 	public := map[string]bool{
 		"POST /user/register": true, "POST /user/login": true,
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/:file"} {
+	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/", "/docs/:version/:file"} {
 		public["GET "+path], public["HEAD "+path] = true, true
 	}
-	guarded := 0
+	guarded := map[string]bool{} // by module
 	for _, route := range api.engine.Routes() {
-		line := route.Method + " " + strings.Replace(route.Path, ":orderid", "1", 1)
-		if w := answer(api.engine, request(line, "", "")); !public[line] {
-			guarded++
-			require.Equal(t, 401, w.Code, line)
+		line := route.Method + " " + parameter.ReplaceAllString(route.Path, "1")
+		if public[route.Method+" "+route.Path] {
+			continue
 		}
+		require.Equal(t, 401, httpapitest.Call(api.engine, line, "", "").Code, line)
+		guarded[strings.Split(route.Path, "/")[1]] = true
 	}
-	require.Equal(t, 8, guarded)
+	for _, name := range moduleNames() {
+		require.True(t, guarded[name], "no route of %s wants a token", name)
+	}
 }
+
+// parameter matches a parameter in the path of a route.
+var parameter = regexp.MustCompile(`:(\w+)`)
 
 func TestAModuleThatIsNotServedIsNotThere(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		users := service(t, url, "MODULES", "user")
+		users := handlerOn(t, url, "MODULES", "user")
 		token := member(t, users, testUser)
-		require.Equal(t, 404, answer(users, request("GET /order/query/1", token, "")).Code)
-		require.Equal(t, 200, answer(users, request("GET /user/info", token, "")).Code)
+		require.Equal(t, 404, httpapitest.Call(users, "GET /order/query/1", token, "").Code)
+		require.Equal(t, 200, httpapitest.Call(users, "GET /user/info", token, "").Code)
 	})
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		token := member(t, service(t, databasetest.SQLite(t)), testUser)
-		orders := service(t, url, "MODULES", "order") // the same secret and nothing else
-		require.Equal(t, 404, answer(orders, request("POST /user/login", "", testUser)).Code)
-		w := answer(orders, request("POST /order/create", token, `{"product":"p","price":1}`))
+		token := member(t, handlerOn(t, databasetest.SQLite(t)), testUser)
+		orders := handlerOn(t, url, "MODULES", "order") // the same secret and nothing else
+		require.Equal(t, 404, httpapitest.Call(orders, "POST /user/login", "", testUser).Code)
+		w := httpapitest.Call(orders, "POST /order/create", token, `{"product":"p","price":1}`)
 		require.Contains(t, w.Body.String(), `"code":0`)
 	})
 }
@@ -176,9 +167,9 @@ func TestTenReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range failures {
 		group.Go(func() {
-			api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+			api, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
 			if err == nil {
-				err = errors.Join(api.ping(t.Context()), api.Close())
+				err = errors.Join(api.Ping(t.Context()), api.Close())
 			}
 			failures[i] = err
 		})
@@ -189,11 +180,11 @@ func TestTenReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 
 func TestEachModuleCanHaveADatabaseOfItsOwn(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		handler := service(t, "sqlite:/nowhere/app.db", "USER_DATABASE_URL", url, "ORDER_DATABASE_URL", databasetest.SQLite(t))
+		handler := handlerOn(t, "sqlite:/nowhere/app.db", "USER_DATABASE_URL", url, "ORDER_DATABASE_URL", databasetest.SQLite(t))
 		token := member(t, handler, testUser)
-		w := answer(handler, request("POST /order/create", token, `{"product":"p","price":1}`))
+		w := httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`)
 		require.Contains(t, w.Body.String(), `"code":0`)
-		require.Equal(t, 200, answer(handler, request("GET /readyz", "", "")).Code)
+		require.Equal(t, 200, httpapitest.Call(handler, "GET /readyz", "", "").Code)
 	})
 }
 
@@ -206,14 +197,14 @@ func TestADatabaseThatFailsIsA503ThatSaysWhatIsKnown(t *testing.T) {
 		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
 	}))
 	require.NoError(t, err)
-	api, err := newAPI(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	api, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	token := member(t, api.engine, testUser)
 	require.NoError(t, api.Close())
 	for _, r := range []*http.Request{
-		request("POST /order/create", token, `{"product":"p","price":1}`), request("GET /order/query/1", token, ""),
+		httpapitest.Request("POST /order/create", token, `{"product":"p","price":1}`), httpapitest.Request("GET /order/query/1", token, ""),
 	} {
-		w := answer(api.engine, r)
+		w := httpapitest.Serve(api.engine, r)
 		require.Equal(t, 503, w.Code)
 		require.JSONEq(t, `{"code":503,"msg":"服务暂不可用，请稍后重试","data":{}}`, w.Body.String())
 	}

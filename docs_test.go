@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"userorder/settings"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,14 +33,14 @@ func TestEveryTestThatTheDocsNameIsThere(t *testing.T) {
 }
 
 func TestBothREADMEsListEverySetting(t *testing.T) {
-	defaults := &settings{getenv: func(string) string { return "" }}
+	defaults := settings.NewReader(environment(nil))
 	readConfig(defaults)
-	require.Greater(t, len(defaults.read), 25)
+	require.Greater(t, len(defaults.Read()), 25)
 	for _, file := range []string{"README.md", "README.zh-CN.md"} {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, setting := range defaults.read {
-			require.Contains(t, string(text), "`"+setting.name+"`", file)
+		for _, setting := range defaults.Read() {
+			require.Contains(t, string(text), "`"+setting.Name+"`", file)
 		}
 	}
 }

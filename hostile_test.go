@@ -26,7 +26,7 @@ var ofOurInside = regexp.MustCompile(`(?i)goroutine|runtime|panic|\.go\b|json:|s
 // send most of this. What net/http refuses by itself, before any handler, is text of its own.
 func TestNothingThatAClientSendsGetsBehindTheEnvelope(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		handler := service(t, url, "RATE_LIMIT", "off")
+		handler := handlerOn(t, url, "RATE_LIMIT", "off")
 		token := member(t, handler, testUser)
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)

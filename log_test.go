@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,7 +12,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,7 +85,7 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 			`level=WARN msg=request method=POST path=/user/register \S+ status=429 .* error="too many requests, try again later"`,
 			`level=WARN msg=request method=GET path=/order/query/1 route=/order/query/:orderid status=403 .* user=2 error=`,
 			`level=WARN msg=request method=GET path=/order/query/1 \S+ status=401 .* token="parse token: token signature is invalid`,
-			`level=INFO msg=request method=POST path=/order/create \S+ status=200 .* user=1\n`,
+			`level=INFO msg=request method=POST path=/order/create \S+ status=200 .* user=1 order=1\n`,
 		} {
 			require.Regexp(t, seen, text)
 		}
@@ -98,61 +93,6 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 }
 
 func first(status int, _ string) int { return status }
-
-const hostile = "a\n\x1b[31m\x7f\u009b中\"b"
-
-func TestControlCharactersAreEscapedInBothFormats(t *testing.T) {
-	for _, asJSON := range []bool{false, true} {
-		var log bytes.Buffer
-		newLogger(Config{LogJSON: asJSON}, &log).Info("request", slog.String("token", hostile))
-		line := strings.TrimSuffix(log.String(), "\n")
-		require.NotRegexp(t, `[[:cntrl:]]|\x{7f}|[\x{80}-\x{9f}]`, line)
-		require.Contains(t, line, "中")
-		if asJSON {
-			var read struct{ Token string }
-			require.NoError(t, json.Unmarshal(log.Bytes(), &read))
-			require.Equal(t, "a\n\x1b[31m\\u007f\\u009b中\"b", read.Token)
-		}
-	}
-}
-
-// colour is what the terminal's handler writes itself: it never makes red text of level 31.
-var colour = regexp.MustCompile(`\x1b\[(0|2|22|9[0-9])m`)
-
-func TestATerminalGetsColoursAndNothingOfAClientThatItWouldObey(t *testing.T) {
-	for _, noColor := range []bool{false, true} {
-		var log bytes.Buffer
-		logger := slog.New(newTerminalHandler(Config{NoColor: noColor}, &log))
-		logger.Info(hostile, "token", hostile, "error", errors.New(hostile), "took", time.Second)
-		require.Equal(t, !noColor, colour.MatchString(log.String()))
-		line := strings.TrimSuffix(colour.ReplaceAllString(log.String(), ""), "\n")
-		require.NotRegexp(t, `[[:cntrl:]]|\x{7f}|[\x{80}-\x{9f}]`, line)
-		require.Equal(t, 3, strings.Count(line, `[31m`), "it was cut out and not shown: %s", line)
-		require.Contains(t, line, "took=1s")
-	}
-}
-
-func TestLinesForATerminalAreAligned(t *testing.T) {
-	var log bytes.Buffer
-	logger := slog.New(newTerminalHandler(Config{NoColor: true}, &log))
-	logger.Info("request", "method", "GET")
-	logger.Warn("listening", "method", "GET")
-	lines := strings.Split(log.String(), "\n")
-	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} INF request   method=GET$`, lines[0])
-	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} WRN listening method=GET$`, lines[1])
-}
-
-func TestWhatIsNoTerminalGetsPlainText(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	require.False(t, isTerminal(file))
-	require.False(t, isTerminal(&bytes.Buffer{}))
-	newLogger(Config{}, file).Info("listening", "address", "a:1")
-	text, err := os.ReadFile(file.Name())
-	require.NoError(t, err)
-	require.Regexp(t, `^time=\S+ level=INFO msg=listening address=a:1\n$`, string(text))
-}
 
 func TestColoursCanBeSwitchedOff(t *testing.T) {
 	for _, env := range []map[string]string{{"NO_COLOR": "1"}, {"TERM": "dumb"}} {
@@ -198,7 +138,8 @@ func TestTheStartSaysWhatItRunsAs(t *testing.T) {
 
 	given := map[string]string{"DATABASE_URL": users, "JWT_SECRET": strings.Repeat("s", 32), "OPS_ADDR": "127.0.0.1:0"}
 	text = started(t, given)
-	require.Contains(t, text, fmt.Sprintf(`databases="%s (user,order)" secret=settings limits=on ops=127.0.0.1:`, users))
+	require.Contains(t, text, fmt.Sprintf(`databases="%s (%s)" secret=settings limits=on ops=127.0.0.1:`,
+		users, strings.Join(moduleNames(), ",")))
 	require.NotContains(t, text, "ssssssss")
 }
 

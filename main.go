@@ -1,5 +1,5 @@
-// Userorder serves accounts and orders over HTTP. This file is the whole composition: which parts there are
-// and how they hang together. Settings come from the environment; README.md lists them.
+// Userorder serves accounts and orders over HTTP. This file is the composition: the parts, how they are
+// connected, and the order in which they start and stop. Settings come from the environment; README.md lists them.
 package main
 
 import (
@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -17,27 +16,30 @@ import (
 	"syscall"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/net/netutil"
 
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
 	"userorder/openapi"
 	"userorder/order"
+	"userorder/settings"
+	"userorder/telemetry"
 	"userorder/user"
+	"userorder/worker"
 )
 
 func main() {
 	if os.Getenv("GOGC") == "" { // twice Go's default: a tenth less CPU a request for some MB (docs/performance.md)
 		debug.SetGCPercent(200)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // a reader of the log that goes away must not end the service
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
 	switch {
 	case err == nil:
 		return
-	case errors.Is(err, errSettings), errors.Is(err, errUsage):
+	case errors.Is(err, settings.ErrInvalid), errors.Is(err, errUsage):
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
@@ -45,97 +47,111 @@ func main() {
 	os.Exit(1)
 }
 
-// serve answers requests until ctx ends.
+// serve answers requests until ctx ends. It then stops in this order: /readyz says no, requests drain, jobs stop,
+// the last traces are sent, metrics go, databases close, the log is flushed.
 func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
-	log := newLogger(cfg, stdout)
-	api, err := newAPI(ctx, cfg, log)
+	queue := telemetry.NewQueue(stdout, cfg.LogJSON)
+	defer queue.Close()
+	log := telemetry.NewLogger(telemetry.LogConfig{
+		Level: cfg.LogLevel, JSON: cfg.LogJSON, Terminal: telemetry.IsTerminal(stdout), NoColor: cfg.NoColor,
+	}, queue)
+	service, err := newService(ctx, cfg, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil // stopped while it was starting
+		return nil // stopped while starting
 	case err != nil:
 		return err
 	}
-	defer func() { err = errors.Join(err, api.Close()) }()
-	ops, err := startOps(ctx, cfg.OpsAddress, api.metrics, log)
+	defer func() { err = errors.Join(err, service.Close()) }()
+	service.metrics.WatchLog(queue.Lost)
+	ops, err := telemetry.StartOps(ctx, cfg.OpsAddress, service.metrics, service.engine, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ops.Close()) }()
-	tracing, err := newTracing(ctx, cfg, log)
+	tracing, err := startTracing(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer tracing.Close()
-	var network net.ListenConfig
-	listener, err := network.Listen(ctx, "tcp", cfg.Address)
+	listener, err := listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	logStart(log, cfg, api.secret, ops, tracing)
+	logStart(log, cfg, service.secretSource, ops, tracing)
 	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","),
 		"docs", "http://"+reachable(listener.Addr().String())+"/docs")
-	listener = netutil.LimitListener(listener, cfg.MaxConnections) // who is above it waits in the kernel's queue
-	handler := api.metrics.around(tracing.around(api.engine))
-	return httpapi.Serve(ctx, listener, handler, log, cfg.DrainDelay)
+	observe := func(ran worker.Ran) { service.metrics.JobRan(ran.Job, ran.Took, ran.Err) }
+	stopJobs := worker.Start(log, observe, service.jobs)
+	defer stopJobs()
+	listener = httpapi.Bound(listener, httpapi.Bounds{
+		Total: cfg.MaxConnections, Network: cfg.Limits.Connections, Exempt: cfg.TrustedProxies,
+	})
+	handler := service.metrics.Around(tracing.Around(service.engine))
+	return httpapi.Serve(ctx, listener, handler, httpapi.ServeConfig{
+		Log: log, IdleTimeout: cfg.IdleTimeout, DrainDelay: cfg.DrainDelay,
+	})
 }
 
-// api is the service without its listener.
-type api struct {
-	engine    *gin.Engine
-	databases map[string]*database.DB // by URL
-	metrics   *metrics                // nil if they are off
-	secret    string                  // where it came from
+// service is the program without its listeners.
+type service struct {
+	databases
+	engine       *gin.Engine
+	jobs         []worker.Job
+	metrics      *telemetry.Metrics // nil if they are off
+	secretSource string
 }
 
-// newAPI opens the databases and mounts the modules. When ctx ends, the service calls itself unready.
-func newAPI(ctx context.Context, cfg Config, log *slog.Logger) (_ *api, err error) {
-	api := &api{databases: map[string]*database.DB{}}
+// newService opens the databases and mounts the modules. The service is unready once ctx ends.
+func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, err error) {
+	s := &service{}
 	defer func() {
 		if err != nil {
-			_ = api.Close()
+			_ = s.Close()
 		}
 	}()
 	if cfg.OpsAddress != "" {
-		api.metrics = newMetrics(readBuild())
+		s.metrics = telemetry.NewMetrics(telemetry.ReadBuild())
 	}
-	api.engine, err = httpapi.NewEngine(httpapi.Config{
-		Log: log, Translate: translate,
-		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests, Observe: api.metrics.observer(),
-		Ready: func(request context.Context) error { return errors.Join(ctx.Err(), api.ping(request)) },
+	s.engine, err = httpapi.NewEngine(httpapi.Config{
+		Log: log, Translate: translate, Ready: func(request context.Context) error { return errors.Join(ctx.Err(), s.Ping(request)) },
+		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests, Observe: s.metrics.Observer(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := api.open(ctx, cfg); err != nil {
+	if s.databases, err = openDatabases(ctx, cfg, s.metrics); err != nil {
 		return nil, err
 	}
-	tokens, secret, err := newTokens(cfg, log)
+	tokens, secretSource, err := newTokens(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	api.secret = secret
+	s.secretSource = secretSource
 	if cfg.serves("user") {
 		users, err := user.New(ctx, user.Config{
-			DB: api.databases[cfg.UserDatabaseURL], Tokens: tokens, HashConcurrency: cfg.HashConcurrency,
+			DB: s.databases["user"], Tokens: tokens, HashConcurrency: cfg.HashConcurrency,
 			Registrations: cfg.Limits.Registrations, Logins: cfg.Limits.Logins, Throttle: cfg.Limits.Failures,
 		})
 		if err != nil {
 			return nil, err
 		}
-		users.Mount(api.engine.Group("/user"))
-		api.metrics.watchHashing(users.Hashing)
+		users.Mount(s.engine.Group("/user"))
+		s.jobs = append(s.jobs, users.Jobs()...)
+		s.metrics.WatchHashing(users.Hashing)
 	}
 	if cfg.serves("order") {
-		orders, err := order.New(ctx, order.Config{DB: api.databases[cfg.OrderDatabaseURL], Tokens: tokens})
+		orders, err := order.New(ctx, order.Config{DB: s.databases["order"], Tokens: tokens})
 		if err != nil {
 			return nil, err
 		}
-		orders.Mount(api.engine.Group("/order"))
+		orders.Mount(s.engine.Group("/order"))
+		s.jobs = append(s.jobs, orders.Jobs()...)
 	}
-	return api, openapi.Mount(api.engine)
+	return s, openapi.Mount(s.engine, telemetry.ReadBuild().Version)
 }
 
-// translate says what a database's failure means to a client.
+// translate returns what a client is told of a failure of the database, or nil.
 func translate(err error) *httpapi.Error {
 	switch {
 	case errors.Is(err, database.ErrOutcomeUnknown):
@@ -146,66 +162,44 @@ func translate(err error) *httpapi.Error {
 	return nil
 }
 
-// open opens the databases, one that modules share once.
-func (a *api) open(ctx context.Context, cfg Config) error {
-	for _, url := range []string{cfg.UserDatabaseURL, cfg.OrderDatabaseURL} {
-		if url == "" || a.databases[url] != nil {
-			continue
-		}
-		options, modules := cfg.Database, cfg.modulesOn(url)
-		if _, ok := database.SQLitePath(url); ok {
-			options.Committed = a.metrics.committed(modules)
-		}
-		db, err := database.Open(ctx, url, options)
-		if err != nil {
-			return err
-		}
-		a.databases[url] = db
-		a.metrics.watchDatabase(modules, db)
-	}
-	return nil
-}
-
-func (a *api) ping(ctx context.Context) error {
-	var errs []error
-	for _, db := range a.databases {
-		errs = append(errs, db.Ping(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// Close closes the databases.
-func (a *api) Close() error {
-	var errs []error
-	for _, db := range a.databases {
-		errs = append(errs, db.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// newTokens returns what signs tokens, and where its secret came from.
+// newTokens returns the issuer of tokens and the source of its secret.
 func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string, err error) {
-	secret, source, err := secretOf(cfg, log)
+	secret, err := auth.LoadSecret(cfg.Secret, cfg.SecretPath)
 	if err != nil {
 		return nil, "", err
 	}
-	tokens, err = auth.NewTokens(auth.Config{Secret: secret, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
-	return tokens, source, err
+	if secret.Exposed != 0 {
+		log.Warn("the folder of the secret can be read by others: chmod 700 closes it",
+			"path", filepath.Dir(cfg.SecretPath), "mode", secret.Exposed.String())
+	}
+	tokens, err = auth.NewTokens(auth.Config{Secret: secret.Value, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
+	return tokens, secret.Source, err
 }
 
-// secretOf takes the secret from the settings, or from the file that is made on the first start.
-func secretOf(cfg Config, log *slog.Logger) (secret []byte, source string, err error) {
-	if len(cfg.Secret) > 0 {
-		return cfg.Secret, "settings", nil
+// startTracing returns nil if traces are off.
+func startTracing(ctx context.Context, cfg Config, log *slog.Logger) (*telemetry.Tracing, error) {
+	if !cfg.Traces {
+		return nil, nil
 	}
-	path := cfg.secretPath()
-	secret, made, err := auth.FileSecret(path)
-	if err != nil {
-		return nil, "", err
+	return telemetry.StartTracing(ctx, telemetry.ReadBuild().Version, log)
+}
+
+// logStart logs in one line what the service runs with. No value in it is a secret.
+func logStart(log *slog.Logger, cfg Config, secretSource string, ops *telemetry.Ops, tracing *telemetry.Tracing) {
+	var databases []string
+	for _, url := range cfg.databaseURLs() {
+		databases = append(databases, fmt.Sprintf("%s (%s)", database.Redact(url), cfg.labelOf(url)))
 	}
-	warnOfReaders(log, filepath.Dir(path))
-	if made {
-		return secret, "new file " + path, nil
+	for _, misspelled := range cfg.Misspelled {
+		log.Warn("this variable is not a setting", "variable", misspelled.Name, "meant", misspelled.Meant)
 	}
-	return secret, "file " + path, nil
+	log.Info("starting", "version", telemetry.ReadBuild().Version, "databases", strings.Join(databases, ", "),
+		"secret", secretSource, "limits", onOff(cfg.Limits != Limits{}), "ops", ops.String(), "traces", onOff(tracing != nil))
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/database/databasetest"
+	"userorder/httpapi/httpapitest"
+	"userorder/settings"
 )
 
 // output keeps what a program writes, while it writes.
@@ -77,15 +81,38 @@ func TestASecretIsMadeBesideTheDatabaseAndKept(t *testing.T) {
 	t.Parallel()
 	url := "sqlite:" + filepath.Join(t.TempDir(), "new", "folder", "app.db")
 	secret := filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "jwt_secret")
-	token := member(t, service(t, url, "JWT_SECRET", ""), testUser)
+	token := member(t, handlerOn(t, url, "JWT_SECRET", ""), testUser)
 	made, err := os.ReadFile(secret)
 	require.NoError(t, err)
 	require.Greater(t, len(made), 32)
 
-	again := service(t, strings.Replace(url, "app.db", "other.db", 1), "JWT_SECRET", "")
-	w := answer(again, request("GET /order/query/1", token, ""))
+	again := handlerOn(t, strings.Replace(url, "app.db", "other.db", 1), "JWT_SECRET", "")
+	w := httpapitest.Call(again, "GET /order/query/1", token, "")
 	require.Equal(t, 200, w.Code, "the second start made another secret")
 
-	fromFile := service(t, databasetest.SQLite(t), "JWT_SECRET", "", "JWT_SECRET_FILE", secret)
-	require.Equal(t, 200, answer(fromFile, request("GET /order/query/1", token, "")).Code)
+	fromFile := handlerOn(t, databasetest.SQLite(t), "JWT_SECRET", "", "JWT_SECRET_FILE", secret)
+	require.Equal(t, 200, httpapitest.Call(fromFile, "GET /order/query/1", token, "").Code)
+}
+
+func TestAListenerThatCannotBeSaysWhichSettingToChange(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	require.NoError(t, err)
+	for _, test := range []struct {
+		host, port, want string
+		invalid          bool
+	}{
+		{"127.0.0.1", port, "port " + port + " is taken: stop the other program, or set PORT to another port", false},
+		{"nowhere.invalid", "0", `HOST is "nowhere.invalid", a name that has no address`, true},
+		{"192.0.2.1", "0", `HOST is "192.0.2.1", which is not an address of this machine`, true}, // RFC 5737: nobody's
+	} {
+		err := run(t.Context(), nil, environment(map[string]string{
+			"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32), "HOST": test.host, "PORT": test.port,
+		}), io.Discard)
+		require.ErrorContains(t, err, test.want)
+		require.Equal(t, test.invalid, errors.Is(err, settings.ErrInvalid), err)
+	}
 }

@@ -6,16 +6,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"userorder/database/databasetest"
+	"userorder/httpapi/httpapitest"
 )
 
 // watched is the whole service with its metrics, and what they say.
@@ -27,14 +26,11 @@ func watched(t *testing.T, url string, settings map[string]string) (handler http
 	cfg, err := loadConfig(environment(env))
 	require.NoError(t, err)
 	log := slog.New(slog.DiscardHandler)
-	api, err := newAPI(t.Context(), cfg, log)
+	api, err := newService(t.Context(), cfg, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
-	problems, err := testutil.GatherAndLint(api.metrics.registry)
-	require.NoError(t, err)
-	require.Empty(t, problems)
-	return api.metrics.around(api.engine), func() string {
-		w := answer(opsMux(api.metrics.registry, log), httptest.NewRequest("GET", "/metrics", nil))
+	return api.metrics.Around(api.engine), func() string {
+		w := httpapitest.Call(api.metrics.Handler(log), "GET /metrics", "", "")
 		require.Equal(t, 200, w.Code)
 		return w.Body.String()
 	}
@@ -48,27 +44,27 @@ func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
 		for line, value := range map[string]string{"limit=\"logins\"": "0", "limit=\"failures\"": "0"} {
 			require.Contains(t, scrape(), "userorder_http_requests_throttled_total{"+line+"} "+value+"\n")
 		}
-		token := member(t, handler, testUser)                                                      // a registration and a login
-		require.Equal(t, 429, answer(handler, request("POST /user/register", "", otherUser)).Code) // too many
-		for range 3 {                                                                              // the third one is over LOGIN_FAILURES
-			answer(handler, request("POST /user/login", "", `{"username":"other","password":"wrong-one"}`))
+		token := member(t, handler, testUser)                                                       // a registration and a login
+		require.Equal(t, 429, httpapitest.Call(handler, "POST /user/register", "", otherUser).Code) // too many
+		for range 3 {                                                                               // the third one is over LOGIN_FAILURES
+			httpapitest.Call(handler, "POST /user/login", "", `{"username":"other","password":"wrong-one"}`)
 		}
-		answer(handler, request("POST /user/login", "", testUser))                             // the fifth
-		require.Equal(t, 429, answer(handler, request("POST /user/login", "", testUser)).Code) // too many
+		httpapitest.Call(handler, "POST /user/login", "", testUser)                             // the fifth
+		require.Equal(t, 429, httpapitest.Call(handler, "POST /user/login", "", testUser).Code) // too many
 		for range 3 {
-			require.Equal(t, 200, answer(handler, request("POST /order/create", token, `{"product":"p","price":1}`)).Code)
+			require.Equal(t, 200, httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`).Code)
 		}
-		require.Equal(t, 401, answer(handler, request("GET /order/query/1", "", "")).Code)
+		require.Equal(t, 401, httpapitest.Call(handler, "GET /order/query/1", "", "").Code)
 		for range 4 {
-			require.Equal(t, 200, answer(handler, request("GET /order/query/1", token, "")).Code)
+			require.Equal(t, 200, httpapitest.Call(handler, "GET /order/query/1", token, "").Code)
 		}
-		require.Equal(t, 404, answer(handler, request("GET /nothing/secret", "", "")).Code)
-		require.Equal(t, 405, answer(handler, request("BREW /order/create", "", "")).Code)
-		require.Equal(t, 200, answer(handler, request("GET /order/query/2", token, "")).Code)
-		require.Equal(t, 429, answer(handler, request("GET /order/query/2", token, "")).Code) // the 20th
-		require.Equal(t, 200, answer(handler, request("GET /healthz", "", "")).Code)
+		require.Equal(t, 404, httpapitest.Call(handler, "GET /nothing/secret", "", "").Code)
+		require.Equal(t, 405, httpapitest.Call(handler, "BREW /order/create", "", "").Code)
+		require.Equal(t, 200, httpapitest.Call(handler, "GET /order/query/2", token, "").Code)
+		require.Equal(t, 429, httpapitest.Call(handler, "GET /order/query/2", token, "").Code) // the 20th
+		require.Equal(t, 200, httpapitest.Call(handler, "GET /healthz", "", "").Code)
 
-		text := scrape()
+		text, all := scrape(), strings.Join(moduleNames(), ",")
 		for _, line := range []string{
 			`userorder_http_requests_total{method="POST",route="/user/register",status="200"} 1`,
 			`userorder_http_requests_total{method="POST",route="/user/register",status="429"} 1`,
@@ -90,15 +86,15 @@ func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
 			`userorder_http_requests_in_flight 0`,
 			`userorder_password_hashes_running 0`,
 			`userorder_password_hashes_queued 0`,
-			`userorder_database_connections_in_use{modules="user,order"} 0`,
-			`userorder_database_waits_total{modules="user,order"} `,
-			`userorder_database_wait_seconds_total{modules="user,order"} `,
+			`userorder_database_connections_in_use{modules="` + all + `"} 0`,
+			`userorder_database_waits_total{modules="` + all + `"} `,
+			`userorder_database_wait_seconds_total{modules="` + all + `"} `,
 		} {
 			require.Contains(t, text, "\n"+line)
 		}
 		for _, pattern := range []string{
-			`\nuserorder_database_connections_idle{modules="user,order"} [1-9]`,
-			`\nuserorder_database_connections_max{modules="user,order"} [1-9]`,
+			`\nuserorder_database_connections_idle{modules="` + all + `"} [1-9]`,
+			`\nuserorder_database_connections_max{modules="` + all + `"} [1-9]`,
 			`\nuserorder_build_info{commit=".+",goversion="go1.+",version=".+"} 1\n`,
 			`\ngo_goroutines [1-9]`,
 		} {
@@ -106,23 +102,14 @@ func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
 		}
 		require.NotContains(t, text, "secret")
 		if strings.HasPrefix(url, "sqlite:") {
-			// A user, two failures and a look for old ones, three orders, one after the other.
-			require.Contains(t, text, "\n"+`userorder_commit_group_writes_sum{modules="user,order"} 7`)
-			require.Contains(t, text, "\n"+`userorder_commit_group_writes_bucket{modules="user,order",le="1"} 7`)
-			require.Contains(t, text, "\n"+`userorder_commit_duration_seconds_count{modules="user,order"} 7`)
+			// A user, two failures, three orders, one after the other.
+			require.Contains(t, text, "\n"+`userorder_commit_group_writes_sum{modules="`+all+`"} 6`)
+			require.Contains(t, text, "\n"+`userorder_commit_group_writes_bucket{modules="`+all+`",le="1"} 6`)
+			require.Contains(t, text, "\n"+`userorder_commit_duration_seconds_count{modules="`+all+`"} 6`)
 		} else { // which groups by itself
 			require.NotContains(t, text, "userorder_commit")
 		}
 	})
-}
-
-func TestARequestIsInFlightUntilItIsAnswered(t *testing.T) {
-	m := newMetrics(build{})
-	var inside float64
-	handler := m.around(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside = testutil.ToFloat64(m.inFlight) }))
-	answer(handler, httptest.NewRequest("GET", "/", nil))
-	require.InDelta(t, 1, inside, 0)
-	require.InDelta(t, 0, testutil.ToFloat64(m.inFlight), 0)
 }
 
 func TestTwoDatabasesAreToldApartByTheirModules(t *testing.T) {
@@ -132,17 +119,6 @@ func TestTwoDatabasesAreToldApartByTheirModules(t *testing.T) {
 		require.Contains(t, scrape(), `userorder_commit_group_writes_count{modules="`+modules+`"} 0`)
 		require.Contains(t, scrape(), `userorder_database_connections_max{modules="`+modules+`"} `)
 	}
-}
-
-func TestWhatIsOffIsNotInTheWay(t *testing.T) {
-	t.Parallel()
-	var off *metrics
-	var none *tracing
-	handler := http.NewServeMux()
-	require.Same(t, handler, off.around(none.around(handler)))
-	require.Nil(t, off.observer())
-	require.Nil(t, off.committed("user"))
-	none.Close()
 }
 
 var opsAddress = regexp.MustCompile(`msg=starting .* ops=(\S+)`)
@@ -175,7 +151,12 @@ func TestTheOpsAddressIsServedApartAndStopsWithTheService(t *testing.T) {
 		require.Contains(t, body, want)
 		require.Equal(t, 404, first(get(t, base+path)), "it is open to clients")
 	}
-	require.Equal(t, 404, first(get(t, ops+"/healthz")))
+	for _, probe := range []string{"/healthz", "/readyz"} {
+		status, body := get(t, ops+probe)
+		require.Equal(t, 200, status, probe)
+		require.Contains(t, body, `"code":0`)
+	}
+	require.Equal(t, 404, first(get(t, ops+"/order/list")), "clients' routes are open here")
 
 	go func() { _, _ = http.Get(ops + "/debug/pprof/profile?seconds=60") }() // must not hold up the end
 	time.Sleep(50 * time.Millisecond)

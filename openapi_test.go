@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,40 +16,15 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/stretchr/testify/require"
 
 	"userorder/auth"
 	"userorder/database"
 	"userorder/database/databasetest"
 	"userorder/e2e/tutorial"
+	"userorder/httpapi/httpapitest"
+	"userorder/telemetry"
 )
-
-// contract is the document, and how much of it was seen to be true.
-type contract struct {
-	*openapi3.T
-	router routers.Router
-	seen   map[string]bool // "POST /user/login 200"
-	told   map[string]bool // texts
-}
-
-func newContract(t *testing.T, text []byte) *contract {
-	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(text)
-	require.NoError(t, err)
-	require.NoError(t, doc.Validate(t.Context())) // its examples, too
-	router, err := gorillamux.NewRouter(doc)
-	require.NoError(t, err)
-	return &contract{T: doc, router: router, seen: map[string]bool{}, told: map[string]bool{}}
-}
-
-// written is the contract as it stands in the file.
-func written(t *testing.T) *contract {
-	t.Helper()
-	text, err := os.ReadFile("openapi/openapi.yaml")
-	require.NoError(t, err)
-	return newContract(t, text)
-}
 
 // operations calls visit with each operation, whose line is like "GET /order/query/{orderid}".
 func (c *contract) operations(visit func(line string, operation *openapi3.Operation)) {
@@ -67,10 +44,11 @@ func (c *contract) example(t *testing.T, line string, operation *openapi3.Operat
 		require.NoError(t, err)
 		body = string(text)
 	}
-	if operation.Security == nil {
+	if isPublic(operation) {
 		token = ""
 	}
-	return request(strings.NewReplacer("{orderid}", "1", "{file}", "docs.js").Replace(line), token, body)
+	line = strings.NewReplacer("{version}", "0", "{file}", "docs.js").Replace(line)
+	return httpapitest.Request(regexp.MustCompile(`{\w+}`).ReplaceAllString(line, "1"), token, body)
 }
 
 func (c *contract) input(r *http.Request) (*openapi3filter.RequestValidationInput, error) {
@@ -95,7 +73,7 @@ func (c *contract) send(t *testing.T, handler http.Handler, r *http.Request) *ht
 	t.Helper()
 	input, err := c.input(r)
 	require.NoError(t, err, r.URL)
-	w := answer(handler, r)
+	w := httpapitest.Serve(handler, r)
 	c.check(t, input, w)
 	c.seen[r.Method+" "+input.Route.Path+" "+strconv.Itoa(w.Code)] = true
 	return w
@@ -115,7 +93,9 @@ func (c *contract) check(t *testing.T, input *openapi3filter.RequestValidationIn
 		response.RequestValidationInput, response.Options.ExcludeResponseBody = &get, true
 	}
 	require.NoError(t, openapi3filter.ValidateResponse(t.Context(), response), "%s: %d %s", name, w.Code, body)
-	require.Equal(t, "no-store", w.Header().Get("Cache-Control"), name)
+	if documented := input.Route.Operation.Responses.Status(w.Code).Value; documented.Headers["Cache-Control"] == nil {
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"), name)
+	}
 	require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"), name)
 	var envelope struct{ Msg string }
 	if w.Header().Get("Content-Language") == "zh" && json.Unmarshal(body, &envelope) == nil {
@@ -134,49 +114,76 @@ func hasExample(content *openapi3.MediaType, msg string) bool {
 	return false
 }
 
-// whole is newService on a fresh file, without limits unless the settings say otherwise.
-func whole(t *testing.T, settings ...string) *api {
+// whole returns serviceOn on a fresh file, without limits unless the settings say otherwise.
+func whole(t *testing.T, settings ...string) *service {
 	t.Helper()
-	return newService(t, databasetest.SQLite(t), append([]string{"RATE_LIMIT", "off"}, settings...)...)
+	return serviceOn(t, databasetest.SQLite(t), append([]string{"RATE_LIMIT", "off"}, settings...)...)
 }
 
 func TestTheDocumentListsTheRoutesAndNoOther(t *testing.T) {
 	t.Parallel()
+	engine := whole(t).engine
 	var promised, served []string
-	written(t).operations(func(line string, _ *openapi3.Operation) { promised = append(promised, line) })
-	for _, route := range whole(t).engine.Routes() {
-		path := strings.NewReplacer(":orderid", "{orderid}", ":file", "{file}").Replace(route.Path)
+	everything(t, engine).operations(func(line string, _ *openapi3.Operation) { promised = append(promised, line) })
+	for _, route := range engine.Routes() {
+		path := parameter.ReplaceAllString(route.Path, "{$1}")
 		served = append(served, route.Method+" "+path)
 	}
 	require.ElementsMatch(t, served, promised)
 }
 
+func TestWhatTheDocumentDoesNotListIsSaidInWordsAndForAReason(t *testing.T) {
+	t.Parallel()
+	document := newContract(t, readDocument(t))
+	document.operations(func(line string, _ *openapi3.Operation) { require.NotContains(t, line, "HEAD") })
+	require.Contains(t, document.Info.Description, "`HEAD`")
+	unlisted := paths(readYAML(t, "testdata/unlisted.yaml"))
+	require.Len(t, unlisted, 9)
+	for path, item := range unlisted {
+		require.NotEmpty(t, item["x-unlisted"], path)
+		require.Nil(t, document.Paths.Value(path), "%s is listed", path)
+		said, _, _ := strings.Cut(strings.TrimSuffix(path, "/"), "{")
+		require.Contains(t, document.Info.Description, "`"+said+"`")
+	}
+}
+
+func TestThePublicOperationsSayThatTheyNeedNoToken(t *testing.T) {
+	t.Parallel()
+	var public []string
+	newContract(t, readDocument(t)).operations(func(line string, operation *openapi3.Operation) {
+		require.NotNil(t, operation.Security, line)
+		if isPublic(operation) {
+			public = append(public, line)
+		}
+	})
+	require.ElementsMatch(t, []string{"POST /user/register", "POST /user/login", "GET /healthz", "GET /readyz"}, public)
+}
+
 func TestTheDocumentListsWhatThisProcessServes(t *testing.T) {
 	t.Parallel()
-	for modules, prefixes := range map[string][]string{
-		"user": {"/user/"}, "order": {"/order/"}, "user,order": {"/user/", "/order/"},
-	} {
-		engine := whole(t, "MODULES", modules).engine
-		text := answer(engine, request("GET /openapi.yaml", "", ""))
+	for _, served := range append(moduleNames(), strings.Join(moduleNames(), ",")) {
+		engine := whole(t, "MODULES", served).engine
+		text := httpapitest.Call(engine, "GET /openapi.yaml", "", "")
 		require.Equal(t, "application/yaml", text.Header().Get("Content-Type"))
 		fromYAML := newContract(t, text.Body.Bytes())
-		fromJSON := newContract(t, answer(engine, request("GET /openapi.json", "", "")).Body.Bytes())
+		fromJSON := newContract(t, httpapitest.Call(engine, "GET /openapi.json", "", "").Body.Bytes())
 		require.Equal(t, fromYAML.T, fromJSON.T)
-		for _, prefix := range []string{"/user/", "/order/"} {
+		for _, name := range moduleNames() {
 			found := false
 			for path := range fromYAML.Paths.Map() {
-				found = found || strings.HasPrefix(path, prefix)
+				found = found || strings.HasPrefix(path, "/"+name+"/")
 			}
-			require.Equal(t, strings.Contains(strings.Join(prefixes, " "), prefix), found, "%s in MODULES=%s", prefix, modules)
+			require.Equal(t, slices.Contains(strings.Split(served, ","), name), found, "%s in MODULES=%s", name, served)
 		}
-		require.NotNil(t, fromYAML.Paths.Value("/docs"))
+		require.NotNil(t, fromYAML.Paths.Value("/healthz"))
+		require.Equal(t, telemetry.ReadBuild().Version, fromYAML.Info.Version)
 	}
 }
 
 func TestWhatIsAnsweredIsWhatTheDocumentPromises(t *testing.T) {
 	t.Parallel()
-	c := written(t)
 	api := whole(t)
+	c := everything(t, api.engine)
 	tutorial.Follow(t, "", func(r *http.Request) (*http.Response, error) {
 		require.NoError(t, c.allows(r), "%s %s", r.Method, r.URL)
 		return c.send(t, api.engine, r).Result(), nil
@@ -194,7 +201,7 @@ func TestWhatIsAnsweredIsWhatTheDocumentPromises(t *testing.T) {
 }
 
 // success sends the example of each operation, and what the tutorial does not ask for.
-func (c *contract) success(t *testing.T, api *api, token string) {
+func (c *contract) success(t *testing.T, api *service, token string) {
 	c.operations(func(line string, operation *openapi3.Operation) {
 		r := c.example(t, line, operation, token)
 		require.NoError(t, c.allows(r), line)
@@ -209,24 +216,31 @@ func (c *contract) success(t *testing.T, api *api, token string) {
 		require.NoError(t, c.allows(r), line)
 		require.Equal(t, "mine-1", c.send(t, api.engine, r).Header().Get("X-Request-ID"), line)
 	})
-	c.send(t, whole(t).engine, request("GET /user/info", token, "")) // nobody is registered there
+	c.send(t, whole(t).engine, httpapitest.Request("GET /user/info", token, "")) // nobody is registered there
 	for _, file := range []string{"docs.css", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"} {
-		r := request("GET /docs/"+file, "", "")
+		r := httpapitest.Request("GET /docs/0/"+file, "", "")
 		r.Header.Set("Range", "bytes=1000000000-")
 		require.NoError(t, c.allows(r))
 		require.Equal(t, 200, c.send(t, api.engine, r).Code, file)
 	}
-	c.send(t, api.engine, request("GET /docs/index.html", "", ""))
-	c.send(t, api.engine, request("HEAD /docs/index.html", "", ""))
+	c.operations(func(line string, operation *openapi3.Operation) {
+		if operation.Responses.Status(304) != nil {
+			r := c.example(t, line, operation, "")
+			r.Header.Set("If-None-Match", c.send(t, api.engine, c.example(t, line, operation, "")).Header().Get("ETag"))
+			require.Equal(t, 304, c.send(t, api.engine, r).Code, line)
+		}
+	})
+	c.send(t, api.engine, httpapitest.Request("GET /docs/0/index.html", "", ""))
+	c.send(t, api.engine, httpapitest.Request("HEAD /docs/0/index.html", "", ""))
 }
 
 // refusals are for who has no token, comes from a foreign page or too often.
 func (c *contract) refusals(t *testing.T, token string) {
 	limited := whole(t, "RATE_LIMIT", "on", "RATE_LIMIT_REQUESTS", "1/1h:1")
-	answer(limited.engine, request("GET /", "", ""))
+	httpapitest.Call(limited.engine, "GET /", "", "")
 	foreign := whole(t, "CORS_ORIGINS", "https://shop.example.com")
 	c.operations(func(line string, operation *openapi3.Operation) {
-		if operation.Security != nil {
+		if !isPublic(operation) {
 			for _, bad := range []string{"", "bad"} {
 				require.Equal(t, 401, c.send(t, foreign.engine, c.example(t, line, operation, bad)).Code, line)
 			}
@@ -241,7 +255,7 @@ func (c *contract) refusals(t *testing.T, token string) {
 	})
 	throttled := whole(t, "RATE_LIMIT", "on", "LOGIN_FAILURES", "1/15m")
 	for _, want := range []int{200, 429} {
-		r := request("POST /user/login", "", `{"username":"test","password":"wrong-one"}`)
+		r := httpapitest.Request("POST /user/login", "", `{"username":"test","password":"wrong-one"}`)
 		require.Equal(t, want, c.send(t, throttled.engine, r).Code)
 	}
 }
@@ -251,11 +265,11 @@ type slowBody struct{}
 func (slowBody) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
 // badRequests are bodies and ids that break a rule.
-func (c *contract) badRequests(t *testing.T, api *api, token string) {
+func (c *contract) badRequests(t *testing.T, api *service, token string) {
 	nested := `{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`
 	c.operations(func(line string, operation *openapi3.Operation) {
 		if strings.Contains(line, "{orderid}") {
-			r := request(strings.Replace(line, "{orderid}", "01", 1), token, "")
+			r := httpapitest.Request(strings.Replace(line, "{orderid}", "01", 1), token, "")
 			require.Error(t, c.allows(r), line)
 			require.Equal(t, 400, c.send(t, api.engine, r).Code, line)
 		}
@@ -263,14 +277,14 @@ func (c *contract) badRequests(t *testing.T, api *api, token string) {
 			return
 		}
 		for _, body := range []string{`{`, `[]`, `{}`, `{"a":1,"a":2}`, "{\"a\":\"\xff\"}", nested, `{"a":"\ud800"}`, `{"a":"\u0000"}`} {
-			r := request(line, token, body)
+			r := httpapitest.Request(line, token, body)
 			require.Error(t, c.allows(r), line+body)
 			require.Equal(t, 400, c.send(t, api.engine, r).Code, line+body)
 		}
 		r := c.example(t, line, operation, token)
 		r.Body = io.NopCloser(slowBody{})
 		require.Equal(t, 408, c.send(t, api.engine, r).Code, line)
-		r = request(line, token, `{"a":"`+strings.Repeat("a", 64<<10)+`"}`)
+		r = httpapitest.Request(line, token, `{"a":"`+strings.Repeat("a", 64<<10)+`"}`)
 		require.Equal(t, 413, c.send(t, api.engine, r).Code, line)
 		r = c.example(t, line, operation, token)
 		r.Header.Set("Content-Type", "text/plain")
@@ -280,17 +294,17 @@ func (c *contract) badRequests(t *testing.T, api *api, token string) {
 }
 
 // nothingThere asks for what no operation can promise, since there is none: a path and methods that do not exist.
-func (c *contract) nothingThere(t *testing.T, api *api) {
+func (c *contract) nothingThere(t *testing.T, api *service) {
 	nowhere := &openapi3.Operation{Responses: openapi3.NewResponses(
 		openapi3.WithStatus(404, c.Components.Responses["NotFound"]),
 		openapi3.WithStatus(405, c.Components.Responses["MethodNotAllowed"]),
 	)}
 	for line, want := range map[string]int{
-		"GET /": 404, "POST /": 404, "GET /nothing": 404, "GET /docs/": 404, "GET /docs/a/b": 404,
+		"GET /": 404, "POST /": 404, "GET /nothing": 404, "GET /docs/a": 404, "GET /docs/a/b/c": 404,
 		"PUT /order/create": 405, "POST /order/query": 405, "POST /docs": 405, "DELETE /openapi.json": 405, "POST /healthz": 405,
 	} {
-		r := request(line, "", "")
-		w := answer(api.engine, r)
+		r := httpapitest.Request(line, "", "")
+		w := httpapitest.Serve(api.engine, r)
 		require.Equal(t, want, w.Code, line)
 		c.check(t, &openapi3filter.RequestValidationInput{Request: r, Route: &routers.Route{Spec: c.T, Operation: nowhere}}, w)
 	}
@@ -299,10 +313,10 @@ func (c *contract) nothingThere(t *testing.T, api *api) {
 // outages are a database without its tables, which is a fault that nobody foresaw, and one that is closed.
 func (c *contract) outages(t *testing.T, token string) {
 	broken, closed := whole(t), whole(t)
-	for _, db := range broken.databases {
-		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
-			for _, table := range []string{"users", "orders"} {
-				if _, err := tx.Exec("DROP TABLE " + table); err != nil {
+	for _, m := range modules() {
+		require.NoError(t, broken.databases[m.name].Write(t.Context(), func(tx *database.Tx) error {
+			for _, table := range m.tables {
+				if _, err := tx.Exec("DROP TABLE " + table.Name); err != nil {
 					return err
 				}
 			}
@@ -343,8 +357,8 @@ func (c *contract) complete(t *testing.T) {
 
 func TestTheLimitsInTheDocumentAreThoseOfTheService(t *testing.T) {
 	t.Parallel()
-	c := written(t)
 	api := whole(t)
+	c := everything(t, api.engine)
 	token := member(t, api.engine, testUser)
 	user := func(name, password, email string) string {
 		body, err := json.Marshal(map[string]string{"username": name, "password": password, "email": email})
@@ -389,7 +403,7 @@ func TestTheLimitsInTheDocumentAreThoseOfTheService(t *testing.T) {
 		{"POST /order/create", `{"userid":0,"product":"p","price":1}`, false},
 		{"POST /order/create", `{"userid":1.5,"product":"p","price":1}`, false},
 	} {
-		r := request(test.line, token, test.body)
+		r := httpapitest.Request(test.line, token, test.body)
 		err := c.allows(r)
 		require.Equal(t, test.valid, err == nil, "%s %s: the document says %v", test.line, test.body, err)
 		w := c.send(t, api.engine, r)

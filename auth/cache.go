@@ -7,21 +7,20 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// maxVerified bounds the memory of a cache: some 2 MB.
+// maxVerified bounds the memory of a cache to about 2 MB.
 const maxVerified = 8192
 
-// cache remembers tokens whose signature and form were found good, which does not change as long as the secrets
-// do not, so that a client's next request need not pay for that again. What changes with time is checked each time.
-// A token is known by its SHA-256, so that the cache itself holds none that could be used. It is safe for concurrent use.
+// cache keeps successful verifications, keyed by SHA-256 so that it holds no usable token. Times are checked on every
+// request; nothing else changes while the secrets stay. It is safe for concurrent use.
 type cache struct {
 	mu     sync.RWMutex
 	tokens map[[sha256.Size]byte]verified
 }
 
-// verified is what a token says.
+// verified is the content of a token that passed all checks but those of its times.
 type verified struct {
 	caller *Caller
-	times  jwt.RegisteredClaims // without the claims that are no times
+	times  jwt.RegisteredClaims // exp, nbf and iat only
 }
 
 func newCache() *cache { return &cache{tokens: map[[sha256.Size]byte]verified{}} }
@@ -33,12 +32,12 @@ func (c *cache) get(key [sha256.Size]byte) (v verified, ok bool) {
 	return v, ok
 }
 
-// put drops any other token if there is no room: who comes often is soon back.
+// put evicts a random entry when full; a token in use is cached again by its next request.
 func (c *cache) put(key [sha256.Size]byte, v verified) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.tokens) >= maxVerified {
-		for other := range c.tokens { // in no order
+		for other := range c.tokens { // in random order
 			delete(c.tokens, other)
 			break
 		}

@@ -16,7 +16,7 @@ func TestACacheHasABound(t *testing.T) {
 	for i := range 2 * maxVerified {
 		c.put(key(i), verified{caller: &Caller{UserID: int64(i)}})
 		v, ok := c.get(key(i))
-		require.True(t, ok, "the last one is not there")
+		require.True(t, ok, "the last entry is missing")
 		require.EqualValues(t, i, v.caller.UserID)
 	}
 	require.Len(t, c.tokens, maxVerified)

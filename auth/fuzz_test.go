@@ -19,8 +19,8 @@ import (
 	"userorder/httpapi"
 )
 
-// FuzzToken holds two rules: nobody gets a token past Verify that we did not write to the byte, and of
-// those that are signed with our secret it takes the ones that isLawful takes.
+// FuzzToken checks two rules: Verify accepts no token that differs in a byte from one that was signed, and of tokens
+// with any header and claims, signed with the secret, it accepts exactly those that isLawful accepts.
 func FuzzToken(f *testing.F) {
 	tokens := newTokens(f, auth.Config{})
 	ours := map[string]bool{}
@@ -66,8 +66,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// isLawful judges a token that is signed with our secret. The depth and the characters of its claims it
-// leaves to ParseObject, which FuzzBind holds.
+// isLawful judges a token that is signed with the secret. It leaves the depth and the characters of the claims to
+// ParseObject, which FuzzBind checks.
 func isLawful(header, claims []byte) (caller auth.Caller, lawful bool) {
 	_, loose := httpapi.ParseObject(claims)
 	c, ok := namesOnce(claims)
@@ -125,7 +125,7 @@ var (
 	anyCase    = regexp.MustCompile("(?i)" + registered.String())
 )
 
-// namesOnce reads an object that has no name twice and no registered one in another case.
+// namesOnce decodes an object without duplicate names and without registered names in another case.
 func namesOnce(text []byte) (object map[string]any, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -166,8 +166,8 @@ func isAudience(value any) bool {
 	return ok || isText(value)
 }
 
-// secondsOf returns how many whole seconds from now a date is: golang-jwt drops fractions. One that a
-// float64 does not hold to the second is none.
+// secondsOf returns the whole seconds from now to a date, because golang-jwt drops fractions. A number that a float64
+// does not hold to the second is not a date.
 func secondsOf(value any) (seconds float64, ok bool) {
 	number, ok := value.(json.Number)
 	date, err := number.Float64()

@@ -11,17 +11,24 @@ import (
 	"userorder/httpapi"
 )
 
-// maxAuthorization is the longest Authorization value that is looked at, in bytes. Ours have about 250.
+// maxAuthorization is the maximum length of an Authorization header, in bytes. Ours have about 250.
 const maxAuthorization = 4 << 10
 
-// ErrUnauthorized is the answer to a request without a token that is good.
-var ErrUnauthorized = &httpapi.Error{
-	Status: http.StatusUnauthorized, Code: http.StatusUnauthorized,
-	Msg: httpapi.Text{ZH: "请先登录", EN: "log in first"},
-}
+var (
+	errUnauthorized = &httpapi.Error{
+		Status: http.StatusUnauthorized, Code: http.StatusUnauthorized,
+		Msg: httpapi.Text{ZH: "请先登录", EN: "log in first"},
+	}
+	errForbidden = &httpapi.Error{
+		Status: http.StatusForbidden, Code: http.StatusForbidden,
+		Msg: httpapi.Text{ZH: "权限不足", EN: "permission denied"},
+	}
 
-// Required lets only requests pass that carry a good bearer token (RFC 6750), and answers the others with
-// 401 and a challenge.
+	errNoToken = errors.New("none")
+)
+
+// Required returns a handler that lets requests with a valid bearer token (RFC 6750) pass, and answers all others with
+// 401 and a challenge. It logs why a token was refused.
 func Required(tokens *Tokens) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := authenticate(tokens, c.Request.Header.Values("Authorization"))
@@ -32,14 +39,22 @@ func Required(tokens *Tokens) gin.HandlerFunc {
 			}
 			c.Header("WWW-Authenticate", challenge)
 			httpapi.Annotate(c, slog.String("token", err.Error()))
-			httpapi.Fail(c, ErrUnauthorized)
+			httpapi.Fail(c, errUnauthorized)
 			return
 		}
 		httpapi.SetCaller(c, caller.UserID, caller)
 	}
 }
 
-var errNoToken = errors.New("none")
+// Only returns a handler that lets callers of one role pass and answers all others with 403. It must come after
+// Required.
+func Only(role Role) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if CallerOf(c).Role != role {
+			httpapi.Fail(c, errForbidden)
+		}
+	}
+}
 
 func authenticate(tokens *Tokens, authorization []string) (*Caller, error) {
 	switch {
@@ -48,11 +63,11 @@ func authenticate(tokens *Tokens, authorization []string) (*Caller, error) {
 	case len(authorization) > 1:
 		return nil, errors.New("more than one Authorization header")
 	case len(authorization[0]) > maxAuthorization:
-		return nil, errors.New("longer than any that we issue")
+		return nil, errors.New("the Authorization header is longer than 4 KiB")
 	}
 	scheme, token, _ := strings.Cut(authorization[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, errors.New("not of the scheme Bearer")
+		return nil, errors.New("the scheme is not Bearer")
 	}
 	return tokens.verify(strings.TrimLeft(token, " "))
 }

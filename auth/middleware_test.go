@@ -1,10 +1,13 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,14 +19,20 @@ import (
 	"userorder/httpapi/httpapitest"
 )
 
+// newEngine returns an engine that logs to log.
+func newEngine(t *testing.T, log io.Writer) *gin.Engine {
+	engine, err := httpapi.NewEngine(httpapi.Config{
+		Log: slog.New(slog.NewTextHandler(log, nil)), Ready: func(context.Context) error { return nil },
+	})
+	require.NoError(t, err)
+	return engine
+}
+
 func TestRequired(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
 	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
-	engine, err := httpapi.NewEngine(httpapi.Config{
-		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
-	})
-	require.NoError(t, err)
+	engine := newEngine(t, io.Discard)
 	var caller auth.Caller
 	engine.GET("/mine", auth.Required(tokens), httpapi.Handle(func(c *gin.Context) error {
 		caller = auth.CallerOf(c)
@@ -52,10 +61,9 @@ func TestRequired(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			caller = auth.Caller{}
-			r := httptest.NewRequest("GET", "/mine", nil)
+			r := httpapitest.Request("GET /mine", "", "")
 			r.Header["Authorization"] = test.authorization
-			w := httptest.NewRecorder()
-			engine.ServeHTTP(w, r)
+			w := httpapitest.Serve(engine, r)
 			require.Equal(t, test.status, w.Code)
 			require.Equal(t, test.challenge, w.Header().Get("WWW-Authenticate"))
 			if test.status == http.StatusOK {
@@ -68,17 +76,44 @@ func TestRequired(t *testing.T) {
 	}
 }
 
+func TestTheLogSaysWhyATokenWasRefused(t *testing.T) {
+	tokens := newTokens(t, auth.Config{})
+	token := func(claims string) string { return "Bearer " + sign(sha256.New, secret, hs256, claims) }
+	for _, test := range []struct{ name, authorization, want string }{
+		{"another scheme", "Basic dGVzdDp0ZXN0", `"the scheme is not Bearer"`},
+		{"a long header", "Bearer " + strings.Repeat("x", 4096), `"the Authorization header is longer than 4 KiB"`},
+		{"two subs", token(`{"sub":"8","sub":"7","exp":1800003600}`), `claims: duplicate name"`},
+		{"a lone surrogate", token(`{"sub":"7","exp":1800003600,"x":"\ud800"}`), `claims: lone surrogate in a string"`},
+		{"claims that are not an object", token(`["sub"]`), `claims: not a JSON object"`},
+		{"a sub in another case", token(`{"SUB":"7","exp":1800003600}`), `claim sub has the wrong letter case"`},
+		{"no sub", token(`{"exp":1800003600}`), `"sub is not a user id"`},
+		{"an unknown role", token(`{"sub":"7","exp":1800003600,"role":"admin"}`), `unknown role"`},
+		{"an iat in the future", token(`{"sub":"7","exp":1800003600,"iat":1800000010}`), `"iat is in the future"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log bytes.Buffer
+			engine := newEngine(t, &log)
+			engine.GET("/mine", auth.Required(tokens))
+			r := httpapitest.Request("GET /mine", "", "")
+			r.Header.Set("Authorization", test.authorization)
+			require.Equal(t, 401, httpapitest.Serve(engine, r).Code)
+			require.Regexp(t, ` token=.*`+regexp.QuoteMeta(test.want), log.String())
+			require.NotContains(t, log.String(), "body")
+		})
+	}
+}
+
 func TestCallerOfPanicsWhereRequiredIsMissing(t *testing.T) {
-	c, _ := gin.CreateTestContext(httptest.NewRecorder())
-	require.Panics(t, func() { auth.CallerOf(c) })
+	var log bytes.Buffer
+	engine := newEngine(t, &log)
+	engine.GET("/mine", func(c *gin.Context) { auth.CallerOf(c) })
+	require.Equal(t, 500, httpapitest.Call(engine, "GET /mine", "", "").Code)
+	require.Contains(t, log.String(), "panic: auth: a route that asks for its caller is not behind Required")
 }
 
 func TestOnlyLetsOneRolePass(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
-	engine, err := httpapi.NewEngine(httpapi.Config{
-		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
-	})
-	require.NoError(t, err)
+	engine := newEngine(t, io.Discard)
 	engine.GET("/staff", auth.Required(tokens), auth.Only(auth.Staff), httpapi.Handle(func(c *gin.Context) error {
 		return httpapi.OK(c, httpapi.MsgFound, httpapi.Empty{})
 	}))
@@ -87,6 +122,5 @@ func TestOnlyLetsOneRolePass(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, status, httpapitest.Call(engine, "GET /staff", token, "").Code, role)
 	}
-	w := httpapitest.Call(engine, "GET /staff", "", "")
-	require.Equal(t, 401, w.Code, "who has no token is told so first")
+	require.Equal(t, 401, httpapitest.Call(engine, "GET /staff", "", "").Code, "without a token")
 }

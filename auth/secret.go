@@ -7,35 +7,72 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"userorder/disk"
 )
 
-// minSecret is the least length of a secret: as long as the hash (RFC 7518, section 3.2).
+// minSecret is the minimum length of a secret, in bytes: that of the hash (RFC 7518, section 3.2).
 const minSecret = 32
 
-// CheckSecret reports why a secret must not sign tokens.
+// CheckSecret returns an error if a secret is too weak to sign tokens. The text continues a sentence that begins with
+// the name of the secret.
 func CheckSecret(secret []byte) error {
 	switch {
 	case string(secret) == "jwt-secret-string":
-		return errors.New("is the secret of the tutorial, which everybody knows")
+		return errors.New("is the tutorial's secret, which everybody knows")
 	case len(secret) < minSecret:
 		return fmt.Errorf("has %d bytes and needs at least %d", len(secret), minSecret)
 	}
 	return nil
 }
 
-// FileSecret returns the secret in the file at path. If there is no such file, it makes one for the eyes of
-// its owner alone, with 32 random bytes in base64, and made is true; of several processes that do so at
-// once one makes it.
-func FileSecret(path string) (secret []byte, made bool, err error) {
+// Secret is the secret that signs tokens, and its source.
+type Secret struct {
+	Value  []byte
+	Source string // for the log: "settings", "new file PATH" or "file PATH"
+
+	// Exposed is the mode of the file's folder if other users can read the folder, else 0. It is always 0 on Windows.
+	Exposed fs.FileMode
+}
+
+// LoadSecret returns the secret of the settings, or that of the file at path if the settings have none. If there is no
+// file either, it creates one that only its owner can read, with 32 random bytes in base64. Of several processes that
+// do so at once one creates the file and all return its secret. LoadSecret blocks until the file is on disk.
+func LoadSecret(fromSettings []byte, path string) (Secret, error) {
+	if len(fromSettings) > 0 {
+		return Secret{Value: fromSettings, Source: "settings"}, nil
+	}
+	value, created, err := fileSecret(path)
+	if err != nil {
+		return Secret{}, err
+	}
+	source := "file " + path
+	if created {
+		source = "new file " + path
+	}
+	return Secret{Value: value, Source: source, Exposed: exposed(filepath.Dir(path))}, nil
+}
+
+// exposed returns the mode of a folder if other users can read it, else 0. Windows reports such a mode for any folder.
+func exposed(folder string) fs.FileMode {
+	info, err := os.Stat(folder)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o044 == 0 {
+		return 0
+	}
+	return info.Mode()
+}
+
+// fileSecret returns the secret in the file at path, which it creates if there is none.
+func fileSecret(path string) (secret []byte, created bool, err error) {
 	secret, err = createSecret(path)
 	if err == nil {
 		return secret, true, nil
 	}
 	if !errors.Is(err, fs.ErrExist) {
-		return nil, false, fmt.Errorf("make secret: %w", err)
+		return nil, false, fmt.Errorf("create secret: %w", err)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -48,8 +85,7 @@ func FileSecret(path string) (secret []byte, made bool, err error) {
 	return secret, false, nil
 }
 
-// createSecret puts a new secret on disk before anything can be signed with it. The error wraps fs.ErrExist if
-// another process was first.
+// createSecret returns a new secret that is on disk already. The error wraps fs.ErrExist if path exists.
 func createSecret(path string) (secret []byte, err error) {
 	random := make([]byte, minSecret)
 	_, _ = rand.Read(random) // never fails

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,75 +14,93 @@ import (
 	"userorder/auth"
 )
 
-func TestFileSecret(t *testing.T) {
-	t.Run("is made once, random, for its owner alone", func(t *testing.T) {
+func TestLoadSecret(t *testing.T) {
+	t.Run("prefers the settings to the file", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "jwt_secret")
-		first, made, err := auth.FileSecret(path)
+		got, err := auth.LoadSecret(secret, path)
 		require.NoError(t, err)
-		require.True(t, made)
-		require.NoError(t, auth.CheckSecret(first))
+		require.Equal(t, auth.Secret{Value: secret, Source: "settings"}, got)
+		require.NoFileExists(t, path)
+	})
+	t.Run("creates a random file once, for its owner alone", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "jwt_secret")
+		first, err := auth.LoadSecret(nil, path)
+		require.NoError(t, err)
+		require.Equal(t, "new file "+path, first.Source)
+		require.NoError(t, auth.CheckSecret(first.Value))
 		if runtime.GOOS != "windows" {
 			info, err := os.Stat(path)
 			require.NoError(t, err)
 			require.Equal(t, os.FileMode(0o600), info.Mode())
 		}
-		again, made, err := auth.FileSecret(path)
+		again, err := auth.LoadSecret(nil, path)
 		require.NoError(t, err)
-		require.False(t, made)
-		require.Equal(t, first, again)
+		require.Equal(t, "file "+path, again.Source)
+		require.Equal(t, first.Value, again.Value)
 
-		other, _, err := auth.FileSecret(filepath.Join(t.TempDir(), "jwt_secret"))
+		other, err := auth.LoadSecret(nil, filepath.Join(t.TempDir(), "jwt_secret"))
 		require.NoError(t, err)
-		require.NotEqual(t, first, other)
+		require.NotEqual(t, first.Value, other.Value)
 	})
-	t.Run("that somebody wrote is read without its newline", func(t *testing.T) {
+	t.Run("reads a file of the operator without its newline", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "jwt_secret")
 		require.NoError(t, os.WriteFile(path, append(bytes.Clone(secret), "\r\n"...), 0o600))
-		got, made, err := auth.FileSecret(path)
+		got, err := auth.LoadSecret(nil, path)
 		require.NoError(t, err)
-		require.False(t, made)
-		require.Equal(t, secret, got)
+		require.Equal(t, "file "+path, got.Source)
+		require.Equal(t, secret, got.Value)
 	})
-	t.Run("that is too short is refused and left alone", func(t *testing.T) {
+	t.Run("refuses a short secret and leaves its file alone", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "jwt_secret")
 		require.NoError(t, os.WriteFile(path, []byte("short\n"), 0o600))
-		_, _, err := auth.FileSecret(path)
+		_, err := auth.LoadSecret(nil, path)
 		require.ErrorContains(t, err, path+" has 5 bytes and needs at least 32; remove it for a new one")
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, "short\n", string(text))
 	})
-	t.Run("cannot be made in a folder that is not there", func(t *testing.T) {
-		_, _, err := auth.FileSecret(filepath.Join(t.TempDir(), "nowhere", "jwt_secret"))
+	t.Run("creates no folder", func(t *testing.T) {
+		_, err := auth.LoadSecret(nil, filepath.Join(t.TempDir(), "nowhere", "jwt_secret"))
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})
-	t.Run("is made by one of many that start at once", func(t *testing.T) {
+	t.Run("reports a folder that others can read", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("Windows has no such modes")
+		}
+		for mode, want := range map[os.FileMode]os.FileMode{
+			0o700: 0, 0o711: 0, 0o750: os.ModeDir | 0o750, 0o755: os.ModeDir | 0o755, 0o704: os.ModeDir | 0o704,
+		} {
+			folder := t.TempDir()
+			require.NoError(t, os.Chmod(folder, mode))
+			for range 2 { // created, and read
+				got, err := auth.LoadSecret(nil, filepath.Join(folder, "jwt_secret"))
+				require.NoError(t, err)
+				require.Equal(t, want, got.Exposed, mode)
+			}
+		}
+	})
+	t.Run("creates one file for many processes that start at once", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "jwt_secret")
-		var makers, readers sync.Map
+		var creators atomic.Int64
+		var secrets sync.Map
 		var group sync.WaitGroup
 		for i := range 20 {
 			group.Go(func() {
-				switch got, made, err := auth.FileSecret(path); {
-				case err != nil:
+				got, err := auth.LoadSecret(nil, path)
+				if err != nil {
 					t.Errorf("a start failed: %v", err)
-				case made:
-					makers.Store(i, string(got))
-				default:
-					readers.Store(i, string(got))
 				}
+				if got.Source == "new file "+path {
+					creators.Add(1)
+				}
+				secrets.Store(i, string(got.Value))
 			})
 		}
 		group.Wait()
+		require.EqualValues(t, 1, creators.Load())
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		count := 0
-		makers.Range(func(_, got any) bool {
-			count++
-			require.Equal(t, string(text), got.(string)+"\n")
-			return true
-		})
-		require.Equal(t, 1, count)
-		readers.Range(func(_, got any) bool {
+		secrets.Range(func(_, got any) bool {
 			require.Equal(t, string(text), got.(string)+"\n")
 			return true
 		})

@@ -38,7 +38,7 @@ func newTokens(t testing.TB, cfg auth.Config) *auth.Tokens {
 	return tokens
 }
 
-// sign makes a token of any header and any claims.
+// sign returns a token with any header and any claims.
 func sign(algorithm func() hash.Hash, key []byte, header, claims string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	signed := encode([]byte(header)) + "." + encode([]byte(claims))
@@ -49,7 +49,7 @@ func sign(algorithm func() hash.Hash, key []byte, header, claims string) string 
 
 const hs256 = `{"alg":"HS256","typ":"JWT"}`
 
-// good is what a token of user 7 claims; exp is at now + 1 h.
+// good are the claims of a valid token of user 7; exp is an hour from now.
 const good = `{"sub":"7","iat":1800000000,"exp":1800003600,"jti":"x"}`
 
 func TestIssueAndVerify(t *testing.T) {
@@ -68,12 +68,12 @@ func TestIssueAndVerify(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, token, other)
 	})
-	t.Run("it has the claims that are promised", func(t *testing.T) {
+	t.Run("it has the documented claims", func(t *testing.T) {
 		claims, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 		require.NoError(t, err)
 		require.Regexp(t, `^{"sub":"7","exp":1800003600,"iat":1800000000,"jti":"[A-Z2-7]{26}"}$`, string(claims))
 	})
-	t.Run("it is good until the last moment of its life and not a moment longer", func(t *testing.T) {
+	t.Run("it is good until its last moment and not a moment longer", func(t *testing.T) {
 		clock = now.Add(time.Hour - time.Millisecond)
 		_, err := tokens.Verify(token)
 		require.NoError(t, err)
@@ -83,15 +83,15 @@ func TestIssueAndVerify(t *testing.T) {
 	})
 }
 
-func TestVerifyTakes(t *testing.T) {
+func TestVerifyAccepts(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
 	for name, token := range map[string]string{
-		"a token as others write it":               sign(sha256.New, secret, hs256, good),
+		"a token of another issuer":                sign(sha256.New, secret, hs256, good),
 		"a token without typ":                      sign(sha256.New, secret, `{"alg":"HS256"}`, good),
-		"a token with claims that we do not know":  sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000001,"x":{"exp":1}}`),
+		"a token with unknown claims":              sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000001,"x":{"exp":1}}`),
 		"a token whose life is a day":              sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800086400}`),
-		"a token of a clock that is a bit ahead":   sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100,"iat":1800000005}`),
-		"an exp with decimals, as RFC 7519 has it": sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100.5}`),
+		"a token of a clock 5 s ahead":             sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100,"iat":1800000005}`),
+		"an exp with decimals, as RFC 7519 allows": sign(sha256.New, secret, hs256, `{"sub":"7","exp":1800000100.5}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			caller, err := tokens.Verify(token)
@@ -101,7 +101,7 @@ func TestVerifyTakes(t *testing.T) {
 	}
 }
 
-func TestATokenSaysWhoItsCallerIs(t *testing.T) {
+func TestATokenNamesItsCaller(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
 	for _, caller := range []auth.Caller{
 		{UserID: 7, Role: auth.Customer},
@@ -127,7 +127,7 @@ func TestVerifyRefuses(t *testing.T) {
 	header := func(header string) string { return sign(sha256.New, secret, header, good) }
 	for name, token := range map[string]string{
 		"nothing":                         "",
-		"no token at all":                 "a.b.c",
+		"not a token":                     "a.b.c",
 		"two parts":                       parts[0] + "." + parts[1],
 		"four parts":                      valid + ".x",
 		"another signature":               parts[0] + "." + parts[1] + "." + strings.Repeat("A", 43),
@@ -141,47 +141,47 @@ func TestVerifyRefuses(t *testing.T) {
 		"base64 with trailing bits":       valid[:len(valid)-1] + trailing(valid[len(valid)-1]),
 		"base64 with padding":             valid + "=",
 		"base64 with a line break":        parts[0] + "." + parts[1] + "." + parts[2][:20] + "\r\n" + parts[2][20:],
-		"a line break behind it":          valid + "\n",
+		"a line break at the end":         valid + "\n",
 		"an unknown crit":                 header(`{"alg":"HS256","crit":["b64"],"b64":false}`),
 		"an empty crit":                   header(`{"alg":"HS256","crit":[]}`),
 		"another typ":                     header(`{"alg":"HS256","typ":"at+jwt"}`),
-		"a typ that is no string":         header(`{"alg":"HS256","typ":1}`),
+		"a typ that is not a string":      header(`{"alg":"HS256","typ":1}`),
 		"expired":                         claims(`{"sub":"7","exp":1799999999}`),
 		"expires now":                     claims(`{"sub":"7","exp":1800000000}`),
 		"no exp":                          claims(`{"sub":"7"}`),
 		"an exp of null":                  claims(`{"sub":"7","exp":null}`),
 		"an exp in quotes":                claims(`{"sub":"7","exp":"1800003600"}`),
 		"an exp of more than a day":       claims(`{"sub":"7","exp":1800086500}`),
-		"an exp beyond all years":         claims(`{"sub":"7","exp":1e18}`),
-		"an exp beyond all numbers":       claims(`{"sub":"7","exp":1e300}`),
+		"an exp beyond the year 9999":     claims(`{"sub":"7","exp":1e18}`),
+		"an exp beyond int64":             claims(`{"sub":"7","exp":1e300}`),
 		"not yet valid":                   claims(`{"sub":"7","exp":1800003600,"nbf":1800000100}`),
-		"not yet valid for ages":          claims(`{"sub":"7","exp":1800003600,"nbf":1e300}`),
-		"from the future":                 claims(`{"sub":"7","exp":1800003600,"iat":1800000010}`),
-		"from beyond all years":           claims(`{"sub":"7","exp":1800003600,"iat":9223372036854775807}`),
-		"from beyond all numbers":         claims(`{"sub":"7","exp":1800003600,"iat":1e300}`),
+		"an nbf beyond int64":             claims(`{"sub":"7","exp":1800003600,"nbf":1e300}`),
+		"an iat in the future":            claims(`{"sub":"7","exp":1800003600,"iat":1800000010}`),
+		"an iat of the maximum int64":     claims(`{"sub":"7","exp":1800003600,"iat":9223372036854775807}`),
+		"an iat beyond int64":             claims(`{"sub":"7","exp":1800003600,"iat":1e300}`),
 		"no sub":                          claims(`{"exp":1800003600}`),
 		"an empty sub":                    claims(`{"sub":"","exp":1800003600}`),
 		"a sub that is a number":          claims(`{"sub":7,"exp":1800003600}`),
-		"a sub that is no id":             claims(`{"sub":"07","exp":1800003600}`),
+		"a sub that is not an id":         claims(`{"sub":"07","exp":1800003600}`),
 		"a sub of zero":                   claims(`{"sub":"0","exp":1800003600}`),
 		"a sub beyond int64":              claims(`{"sub":"9223372036854775808","exp":1800003600}`),
-		"a claim given twice":             claims(`{"sub":"8","exp":1800003600,"sub":"7"}`),
-		"a claim given twice, disguised":  claims(`{"sub":"8","exp":1800003600,"s\u0075b":"7"}`),
+		"a duplicate claim":               claims(`{"sub":"8","exp":1800003600,"sub":"7"}`),
+		"a duplicate claim, once escaped": claims(`{"sub":"8","exp":1800003600,"s\u0075b":"7"}`),
 		"a claim in another case":         claims(`{"SUB":"7","exp":1800003600}`),
-		"a claim in another case as well": claims(`{"sub":"7","exp":1800003600,"Exp":1800003601}`),
-		"a role that we do not know":      claims(`{"sub":"7","exp":1800003600,"role":"admin"}`),
-		"a customer that says so":         claims(`{"sub":"7","exp":1800003600,"role":"customer"}`),
+		"a claim in both cases":           claims(`{"sub":"7","exp":1800003600,"Exp":1800003601}`),
+		"an unknown role":                 claims(`{"sub":"7","exp":1800003600,"role":"admin"}`),
+		"the role of a customer":          claims(`{"sub":"7","exp":1800003600,"role":"customer"}`),
 		"an empty role":                   claims(`{"sub":"7","exp":1800003600,"role":""}`),
 		"a role of null":                  claims(`{"sub":"7","exp":1800003600,"role":null}`),
-		"a role that is no string":        claims(`{"sub":"7","exp":1800003600,"role":["staff"]}`),
+		"a role that is not a string":     claims(`{"sub":"7","exp":1800003600,"role":["staff"]}`),
 		"a role in another case":          claims(`{"sub":"7","exp":1800003600,"Role":"staff"}`),
-		"a sid that is no id":             claims(`{"sub":"7","exp":1800003600,"sid":"0"}`),
+		"a sid that is not an id":         claims(`{"sub":"7","exp":1800003600,"sid":"0"}`),
 		"an empty sid":                    claims(`{"sub":"7","exp":1800003600,"sid":""}`),
 		"a sid of null":                   claims(`{"sub":"7","exp":1800003600,"sid":null}`),
 		"a sid that is a number":          claims(`{"sub":"7","exp":1800003600,"sid":1}`),
-		"claims that are no object":       claims(`["sub"]`),
+		"claims that are not an object":   claims(`["sub"]`),
 		"claims of null":                  claims(`null`),
-		"claims that are no JSON":         claims(`sub=7`),
+		"claims that are not JSON":        claims(`sub=7`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			caller, err := tokens.Verify(token)
@@ -191,8 +191,8 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// trailing returns a base64 character that decodes to the same bits at the end of 32 bytes but for the two
-// that belong to none of them.
+// trailing returns another base64 character for the end of 32 bytes: it differs only in the two bits that belong to
+// none of them.
 func trailing(last byte) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return string(alphabet[strings.IndexByte(alphabet, last)|1])
@@ -204,7 +204,7 @@ func TestWhateverTheClockDoesATokenIsGoodFromItsIssueToItsEndAlone(t *testing.T)
 	token, err := tokens.Issue(auth.Caller{UserID: 7})
 	require.NoError(t, err)
 	for _, step := range []time.Duration{
-		0, time.Minute, time.Hour - time.Second, time.Hour, 24 * time.Hour, // forth
+		0, time.Minute, time.Hour - time.Second, time.Hour, 24 * time.Hour, // forward
 		time.Hour, time.Hour - time.Second, 0, -5 * time.Second, -6 * time.Second, -24 * time.Hour, // and back
 		time.Minute, time.Hour, -time.Hour, 30 * time.Minute, // and wildly
 	} {
@@ -216,7 +216,7 @@ func TestWhateverTheClockDoesATokenIsGoodFromItsIssueToItsEndAlone(t *testing.T)
 
 func TestATokenThatIsRememberedIsJudgedLikeANewOne(t *testing.T) {
 	clock := now
-	remembering := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
+	caching := newTokens(t, auth.Config{Now: func() time.Time { return clock }})
 	const day = 24 * 60 * 60
 	for _, claims := range []string{
 		good,
@@ -229,23 +229,23 @@ func TestATokenThatIsRememberedIsJudgedLikeANewOne(t *testing.T) {
 		`{"sub":"0","exp":1800003600}`, `{"sub":"7"}`,
 	} {
 		token := sign(sha256.New, secret, hs256, claims)
-		taken := 0
+		accepted := 0
 		for _, seconds := range []float64{0, 0, 1, 0.4, 0.5, 0, 4, 5, 6, 9, 10, 11, 0, 99, 100, 101, 3599, 3600, 0, -day, 60, 0, 2 * day, 0} {
 			clock = now.Add(time.Duration(seconds * float64(time.Second)))
 			at := clock
 			want, wantErr := newTokens(t, auth.Config{Now: func() time.Time { return at }}).Verify(token)
-			caller, err := remembering.Verify(token)
-			require.Equal(t, wantErr == nil, err == nil, "%s at %v s: %v, but remembered: %v", claims, seconds, wantErr, err)
+			caller, err := caching.Verify(token)
+			require.Equal(t, wantErr == nil, err == nil, "%s at %v s: %v, but cached: %v", claims, seconds, wantErr, err)
 			require.Equal(t, want, caller)
 			if err == nil {
-				taken++
+				accepted++
 			}
 		}
-		require.Equal(t, strings.Contains(claims, `"7","`), taken > 0, claims)
+		require.Equal(t, strings.Contains(claims, `"7","`), accepted > 0, claims)
 	}
 }
 
-func TestOneLetterMakesARememberedTokenAnotherOne(t *testing.T) {
+func TestOneLetterMakesACachedTokenAnotherOne(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
 	token := sign(sha256.New, secret, hs256, good)
 	for i := range token {

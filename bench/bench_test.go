@@ -31,15 +31,15 @@ func TestOptions(t *testing.T) {
 	require.Less(t, quick.during, full.during)
 	some, err := parseOptions([]string{"-only", "^(query, 10 million|create)"})
 	require.NoError(t, err)
-	require.Equal(t, []size{small, large}, some.sizes, "what nobody asks for is seeded")
-	require.Equal(t, "quick", some.out, "a part would take the place of a whole")
+	require.Equal(t, []size{small, large}, some.sizes, "it seeds a size that no measurement needs")
+	require.Equal(t, "quick", some.out, "a partial run would replace a complete one")
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-quick", "more"}, {"-only", "("}} {
 		_, err := parseOptions(wrong)
 		require.Error(t, err, wrong)
 	}
 }
 
-// TestTargetsFindTheirRows: a target whose row has another name would for ever be "not measured".
+// TestTargetsFindTheirRows guards against a misspelled row, whose target would always be "not measured".
 func TestTargetsFindTheirRows(t *testing.T) {
 	w := &world{sqlite: &engine{name: onSQLite}, flask: &flask{}}
 	var err error

@@ -12,7 +12,8 @@ import (
 	"userorder/bench/report"
 )
 
-// benchmark measures everything and writes the report. Whatever happens, it ends what it has started and removes its files.
+// benchmark measures everything and writes the report. In any case it stops the processes that it started and removes
+// its files.
 func benchmark(ctx context.Context, o options, p *progress) (err error) {
 	dir, err := os.MkdirTemp(o.dir, "userorder-bench-")
 	if err != nil {
@@ -24,7 +25,7 @@ func benchmark(ctx context.Context, o options, p *progress) (err error) {
 		group.Stop()
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL, which runs as somebody else, has its folder in it
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL runs as another user and has its folder there
 		return err
 	}
 	w, err := newWorld(ctx, o, dir, group, p)
@@ -38,13 +39,13 @@ func benchmark(ctx context.Context, o options, p *progress) (err error) {
 	return w.write(results)
 }
 
-// write writes the table and the picture.
+// write writes the report and its picture.
 func (w *world) write(results *report.Results) error {
 	name := time.Now().Format(time.DateOnly)
 	if w.options.quick {
 		name = "quick"
 	}
-	if err := os.MkdirAll(w.options.out, 0o755); err != nil { //nolint:gosec // results are for everybody
+	if err := os.MkdirAll(w.options.out, 0o755); err != nil { //nolint:gosec // results are public
 		return err
 	}
 	table, picture := filepath.Join(w.options.out, name+".md"), filepath.Join(w.options.out, name+".svg")
@@ -52,7 +53,7 @@ func (w *world) write(results *report.Results) error {
 		Date: name, Picture: filepath.Base(picture), Machine: w.machine, Results: results, Targets: targets(results),
 		Rounds: w.options.rounds, Each: w.options.during, Quick: w.options.quick, HashConcurrency: hashConcurrency(), Client: compared(results),
 	})
-	if err := os.WriteFile(table, []byte(text), 0o644); err != nil { //nolint:gosec // results are for everybody
+	if err := os.WriteFile(table, []byte(text), 0o644); err != nil { //nolint:gosec // results are public
 		return err
 	}
 	if err := report.Draw(picture, charts(results)); err != nil {

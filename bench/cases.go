@@ -13,7 +13,7 @@ import (
 	"userorder/bench/work"
 )
 
-// Names of contenders, as the report has them.
+// Names of contenders in the report.
 const (
 	onSQLite   = "userorder, SQLite"
 	onPostgres = "userorder, PostgreSQL"
@@ -24,7 +24,7 @@ const (
 	onHash     = "argon2id alone"
 )
 
-// Names of work.
+// Names of work in the report.
 const (
 	info      = "info"
 	create    = "create"
@@ -40,30 +40,31 @@ const (
 
 func queryOf(s size) string { return "query, " + s.name + " orders" }
 
-// clients is how many ask at once where nothing else is said.
+// clients is the default number of concurrent clients.
 const clients = 32
 
-// crowds are how many make orders at once.
+// crowds are the numbers of clients that create orders concurrently.
 var crowds = []int{1, 32, 64, 256}
 
-// hashers is how many ask for hashes at once: one more than can be served, so that there is always one that waits and
-// never one that is refused. The default of the service's HASH_CONCURRENCY is one less than there are cores.
+// hashers returns the number of clients that need a hash: one more than the service hashes at once, so that one always
+// waits and none is refused.
 func hashers() int { return hashConcurrency() + 1 }
 
+// hashConcurrency returns the default of the service's HASH_CONCURRENCY.
 func hashConcurrency() int { return max(1, runtime.NumCPU()-1) }
 
-// measurement is one row of the report, which is measured once a round.
+// measurement is one row of the report. It is measured once a round.
 type measurement struct {
 	report.Key
 	during time.Duration
 	before func(context.Context) error // may be nil
 
-	server func() *contender.Server // nil: count is asked instead
+	server func() *contender.Server // nil: count measures instead
 	script func(client int) load.Script
 	count  func(context.Context, time.Duration) (report.Sample, error)
 }
 
-// measurements lists everything in the order in which it is measured: what is compared stands together.
+// measurements lists all measurements in order. Those that are compared are adjacent.
 func (w *world) measurements() []measurement {
 	var all []measurement
 	all = append(all, w.infos()...)
@@ -71,11 +72,11 @@ func (w *world) measurements() []measurement {
 	all = append(all, w.creates()...)
 	all = append(all, w.disk(overwrite), w.disk(extend))
 	all = append(all, w.mixes()...)
-	all = append(all, w.passwords()...) // last: what hashing has taken is given back only in time
+	all = append(all, w.passwords()...) // last: memory used for hashing is released slowly
 	return slices.DeleteFunc(all, func(m measurement) bool { return !w.options.only.MatchString(m.String()) })
 }
 
-// engines are the databases that the service can be measured on here.
+// engines returns the service on each database that is installed.
 func (w *world) engines() []*engine {
 	if w.postgres == nil {
 		return []*engine{w.sqlite}
@@ -100,7 +101,7 @@ func (w *world) infos() (all []measurement) {
 	}
 	if f := w.flask; f != nil {
 		all = append(all, w.on(onFlask, info, clients, f.writes, func(client int) load.Script {
-			return work.Info(f.tokens)(client) // the tokens are other ones in each round
+			return work.Info(f.tokens)(client) // read late: the tokens change every round
 		}))
 	}
 	return all
@@ -123,7 +124,7 @@ func (w *world) queries() (all []measurement) {
 	return append(all, w.wrk()...)
 }
 
-// creates ends with the cancelling of what was made.
+// creates lists the creates and, after them, cancels of the orders created.
 func (w *world) creates() (all []measurement) {
 	for _, crowd := range crowds {
 		all = append(all, w.on(onBare, create, crowd, always(w.bare), work.Create(w.tokens, &work.Made{})))

@@ -2,7 +2,7 @@ package main
 
 import "userorder/bench/report"
 
-// charts is what the picture shows: the contenders side by side at the work that tells the most.
+// charts returns the contents of the picture: all contenders side by side for the most telling work.
 func charts(r *report.Results) (charts []report.Chart) {
 	for _, c := range []struct {
 		title, work string

@@ -16,7 +16,7 @@ import (
 	"userorder/bench/seed"
 )
 
-// ask runs a limit that counts as a process of its own.
+// ask measures a limit in a process of its own, which prints a limits.Count.
 func (w *world) ask(ctx context.Context, args ...string) (report.Sample, error) {
 	out, err := exec.CommandContext(ctx, w.stage.Self, args...).Output() //nolint:gosec // this program
 	if err != nil {
@@ -29,7 +29,7 @@ func (w *world) ask(ctx context.Context, args ...string) (report.Sample, error) 
 	return report.Sample{Rate: count.Rate(), Requests: count.Done, CPU: count.CPU / time.Duration(count.Done)}, nil
 }
 
-// disk flushes a file in the folder in which the SQLite files lie.
+// disk measures flushes of a file in the folder of the SQLite files.
 func (w *world) disk(name string) measurement {
 	return measurement{
 		Key: report.Key{Contender: onDisk, Work: name, Clients: 1}, during: w.options.during,
@@ -40,6 +40,7 @@ func (w *world) disk(name string) measurement {
 	}
 }
 
+// hashes measures argon2id on a number of goroutines.
 func (w *world) hashes(workers int) measurement {
 	return measurement{
 		Key: report.Key{Contender: onHash, Work: hash, Clients: workers},
@@ -49,14 +50,14 @@ func (w *world) hashes(workers int) measurement {
 	}
 }
 
-// measureStarts starts the service without a file and with one of few orders.
+// measureStarts starts the service without a database file, and with one that has users but no orders.
 func (w *world) measureStarts(ctx context.Context, results *report.Results) error {
 	fresh, old := filepath.Join(w.stage.Dir, "fresh"), filepath.Join(w.stage.Dir, "old.db")
-	if err := os.Mkdir(fresh, 0o700); err != nil { //nolint:gosec // the folder is chosen by who measures
+	if err := os.Mkdir(fresh, 0o700); err != nil { //nolint:gosec // the user chooses the folder
 		return err
 	}
 	first, err := w.stage.TimeStart(ctx, "sqlite:"+filepath.Join(fresh, "app.db"))
-	if err := errors.Join(err, os.RemoveAll(fresh)); err != nil { //nolint:gosec // it was made above
+	if err := errors.Join(err, os.RemoveAll(fresh)); err != nil { //nolint:gosec // created above
 		return err
 	}
 	if err := seed.Copy(w.template, old); err != nil {

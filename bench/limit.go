@@ -11,15 +11,15 @@ import (
 	"userorder/bench/limits"
 )
 
-// limit is one of the limits in a process of its own, whose time on a core can be read from outside. Those that serve do so
-// until ctx ends, the others print a limits.Count.
+// limit runs one of the limits. bare and gin serve until ctx ends; disk and hash print a limits.Count. Each runs in a
+// process of its own, so that its CPU time can be read from outside.
 func limit(ctx context.Context, name string, args []string) error {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	port := flags.Int("port", 0, "where it listens")
-	during := flags.Duration("for", time.Second, "how long")
-	path := flags.String("file", "", "a file that is not there")
-	appending := flags.Bool("append", false, "append instead of writing over")
-	workers := flags.Int("workers", 1, "how many passwords at once")
+	port := flags.Int("port", 0, "port to listen on")
+	during := flags.Duration("for", time.Second, "how long to measure")
+	path := flags.String("file", "", "path of a file to create")
+	appending := flags.Bool("append", false, "append instead of overwriting")
+	workers := flags.Int("workers", 1, "number of concurrent hashes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Bench measures the service, a Flask app as a well-known tutorial has it, and the limits of the machine side by side.
-// README.md says what is measured and how to read it.
+// Bench measures the service, the Flask app of the tutorial, and the limits of the machine side by side. README.md
+// explains what it measures and how to read the results.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	// What catches a signal is never given back: a second one must not end this before its files are removed.
+	// The signal handler stays installed: a second signal must not end the program before its files are removed.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Args[1:])
 	switch {
@@ -23,13 +23,13 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 		os.Exit(2)
 	case ctx.Err() != nil:
-		err = errors.New("interrupted, and all that was started is ended")
+		err = errors.New("interrupted; all processes are stopped")
 	}
 	_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
 	os.Exit(1)
 }
 
-// run is the benchmark, or one of the limits, which it starts as processes of their own.
+// run runs the benchmark, or one of the limits if args name it. The benchmark starts the limits as processes.
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		return limit(ctx, args[0], args[1:])
@@ -38,8 +38,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	// The clients share the machine with what they measure. They get half of its cores, so that they never take all of
-	// them; what is started does not inherit that.
+	// The clients share the machine with the servers that they measure, so they use at most half of the cores. Child
+	// processes do not inherit this.
 	runtime.GOMAXPROCS(max(1, runtime.NumCPU()/2))
 	return benchmark(ctx, o, newProgress(os.Stderr))
 }

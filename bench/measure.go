@@ -11,7 +11,7 @@ import (
 	"userorder/bench/report"
 )
 
-// measure measures one row once.
+// measure takes one sample.
 func (w *world) measure(ctx context.Context, m measurement) (sample report.Sample, err error) {
 	if m.before != nil {
 		if err := m.before(ctx); err != nil {
@@ -45,7 +45,7 @@ func (w *world) measure(ctx context.Context, m measurement) (sample report.Sampl
 	return sample, err
 }
 
-// own is the time that this process has had on a core.
+// own returns the CPU time of this process.
 func own() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -54,7 +54,7 @@ func own() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// measureAll goes through all rows once a round, so that what disturbs the machine for a while disturbs all alike.
+// measureAll takes one sample of every row in each round, so that a temporary disturbance affects all rows alike.
 func (w *world) measureAll(ctx context.Context) (*report.Results, error) {
 	all, results := w.measurements(), &report.Results{}
 	for round := range w.options.rounds {
@@ -71,7 +71,7 @@ func (w *world) measureAll(ctx context.Context) (*report.Results, error) {
 			w.progress.step("round %d of %d, %d of %d: %s", round+1, w.options.rounds, i+1, len(all), m.Key)
 			sample, err := w.measure(ctx, m)
 			if err != nil {
-				return nil, fmt.Errorf("the run has failed: %s: %w", m.Key, err)
+				return nil, fmt.Errorf("measure %s: %w", m.Key, err)
 			}
 			results.Add(m.Key, sample)
 		}

@@ -13,24 +13,24 @@ import (
 
 // size is a number of stored orders.
 type size struct {
-	name   string // in sentences
-	id     string // in names of files and databases
+	name   string // in the report
+	id     string // in file and database names
 	orders int
-	flask  bool // whether a loop over a list can be waited for
+	flask  bool // whether Flask, which searches a list, is fast enough to be measured
 }
 
-// options is how much is measured, and where results go.
+// options says what to measure, and where to write the results.
 type options struct {
-	service string // folder of the service's source
-	dir     string // where the databases lie meanwhile
+	service string // source folder of the service
+	dir     string // folder of the databases
 	out     string // folder of the results
 	quick   bool
 
 	rounds         int
 	warmup, during time.Duration // of one measurement
-	hashing        time.Duration // of one in which passwords are hashed: some tens a second
+	hashing        time.Duration // of one measurement that hashes passwords, a few dozen a second
 	sizes          []size
-	only           *regexp.Regexp // what is measured
+	only           *regexp.Regexp // selects measurements
 }
 
 var (
@@ -45,12 +45,12 @@ func parseOptions(args []string) (options, error) {
 		sizes: []size{small, medium, {"1 million", "1m", 1_000_000, false}, large},
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&o.service, "service", "..", "folder of the service's source")
-	flags.StringVar(&o.dir, "dir", scratch(), "where the databases lie meanwhile: on the disk that is to be measured")
+	flags.StringVar(&o.service, "service", "..", "source folder of the service")
+	flags.StringVar(&o.dir, "dir", scratch(), "folder of the databases, on the disk to measure")
 	flags.StringVar(&o.out, "out", "", "folder of the results (results, or quick with -quick or -only)")
-	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often everything is measured")
-	flags.BoolVar(&o.quick, "quick", false, "one short round with few orders, to see that it runs: its figures say little")
-	only := flags.String("only", "", "a regular expression: what is measured, as the progress names it (all)")
+	flags.IntVar(&o.rounds, "rounds", o.rounds, "number of rounds")
+	flags.BoolVar(&o.quick, "quick", false, "one short round with few orders, which shows that everything runs; its figures are rough")
+	only := flags.String("only", "", "measure only what matches this regular expression, by the names in the progress (default all)")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -59,7 +59,7 @@ func parseOptions(args []string) (options, error) {
 		return options{}, fmt.Errorf("-only: %w", err)
 	}
 	if flags.NArg() > 0 || o.rounds < 1 {
-		return options{}, fmt.Errorf("takes flags alone, and at least one round: %q", args)
+		return options{}, fmt.Errorf("expected only flags, and -rounds of at least 1: %q", args)
 	}
 	if o.quick {
 		o.rounds, o.warmup, o.during, o.hashing = 1, 50*time.Millisecond, 250*time.Millisecond, 300*time.Millisecond
@@ -72,14 +72,14 @@ func parseOptions(args []string) (options, error) {
 	return o, nil
 }
 
-// asksFor reports whether a size need be seeded.
+// asksFor reports whether a measurement needs databases of a size.
 func (o options) asksFor(s size) bool {
 	return slices.ContainsFunc([]string{onSQLite, onPostgres, onFlask}, func(contender string) bool {
 		return o.only.MatchString(report.Key{Contender: contender, Work: queryOf(s), Clients: clients}.String())
 	})
 }
 
-// scratch is a folder that is likely to be on a disk, which /tmp often is not.
+// scratch returns a folder that is likely to be on a disk, unlike /tmp.
 func scratch() string {
 	const kept = "/var/tmp" // FHS: preserved between reboots
 	if info, err := os.Stat(kept); err == nil && info.IsDir() && os.Getenv("TMPDIR") == "" {

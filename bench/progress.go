@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress says what happens: on a terminal in one line that is written anew, else in a line each time.
+// progress prints what happens: on a terminal in one line that it rewrites, otherwise in one line each.
 type progress struct {
 	out      *os.File
 	terminal bool
@@ -20,7 +20,7 @@ func newProgress(out *os.File) *progress {
 	return &progress{out: out, terminal: isatty.IsTerminal(out.Fd()), began: time.Now()}
 }
 
-// step says what is done next.
+// step prints the next step.
 func (p *progress) step(format string, args ...any) {
 	line := p.line(format, args...)
 	if p.terminal {
@@ -30,7 +30,7 @@ func (p *progress) step(format string, args ...any) {
 	_, _ = fmt.Fprintln(p.out, line)
 }
 
-// note says what is to stay on the screen.
+// note prints a line that stays on the terminal.
 func (p *progress) note(format string, args ...any) {
 	start := ""
 	if p.terminal {
@@ -43,7 +43,7 @@ func (p *progress) line(format string, args ...any) string {
 	return fmt.Sprintf("%4.0fs  %s", time.Since(p.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// width is how much of a line can be written anew: what wraps cannot.
+// width returns the length of the longest line that the terminal can rewrite, that is, that does not wrap.
 func (p *progress) width() int {
 	size, err := unix.IoctlGetWinsize(int(p.out.Fd()), unix.TIOCGWINSZ)
 	if err != nil || size.Col < 2 {
@@ -52,7 +52,7 @@ func (p *progress) width() int {
 	return int(size.Col) - 1
 }
 
-// end leaves the line that is written anew.
+// end finishes the line that is rewritten.
 func (p *progress) end() {
 	if p.terminal {
 		_, _ = fmt.Fprintln(p.out)

@@ -6,7 +6,7 @@ import (
 	"userorder/bench/report"
 )
 
-// targets compares what was measured with what the service should reach.
+// targets compares the results with the targets of the service.
 func targets(r *report.Results) []report.Target {
 	few, middle, many := queryOf(small), queryOf(medium), queryOf(large)
 	const crowd = 64
@@ -33,27 +33,27 @@ func targets(r *report.Results) []report.Target {
 	}, footprint(r, made, at(onSQLite, mix, clients))...)
 }
 
-// compared says how the ratio to the limit looks to wrk.
+// compared describes the ratio of the service to net/http alone, by our client and by wrk.
 func compared(r *report.Results) string {
 	ratio := func(work string) (report.Spread, bool) {
 		return r.Ratio(report.Rate, report.Key{Contender: onSQLite, Work: work, Clients: clients},
 			report.Key{Contender: onBare, Work: work, Clients: clients})
 	}
-	text := "wrk was not asked, so there is nothing to compare that with."
+	text := "wrk was not run, so there is no other client to compare with."
 	for i, count := range threads {
 		spread, known := ratio(byWrk(count))
 		if !known {
 			break
 		}
 		if ours, _ := ratio(queryOf(small)); i == 0 {
-			text = fmt.Sprintf("With it a query does %.2f of what net/http alone does.", ours.Median)
+			text = fmt.Sprintf("With this client, queries reach %.2f of the rate of net/http alone.", ours.Median)
 		}
-		text += fmt.Sprintf(" With wrk -t%d that is %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
+		text += fmt.Sprintf(" With wrk -t%d they reach %.2f (%.2f–%.2f).", count, spread.Median, spread.Min, spread.Max)
 	}
 	return "\n" + text + "\n"
 }
 
-// footprint is what the service takes on the machine.
+// footprint returns the targets for start times and memory.
 func footprint(r *report.Results, loads ...report.Key) []report.Target {
 	started := len(r.First) > 0
 	all := []report.Target{

@@ -16,13 +16,14 @@ import (
 	"userorder/bench/work"
 )
 
-// world is all that runs during the measurements. What waits for its turn costs memory and next to no time.
+// world is everything that runs during the measurements. Servers that wait for their turn use memory, but hardly any
+// CPU.
 type world struct {
 	stage    contender.Stage
 	options  options
 	progress *progress
 	tokens   work.Tokens
-	template string // a database with the users, which nobody runs on
+	template string // path of a database with the users, which no service opens
 
 	bare, gin        *contender.Server
 	sqlite, postgres *engine // postgres is nil if it is not installed
@@ -30,27 +31,27 @@ type world struct {
 	machine          report.Machine
 }
 
-// engine is the service on one kind of database: a process for each size, one that is written to, and on SQLite one that
-// logs.
+// engine is the service on one kind of database: a process for each size, one for writes, and on SQLite one with the
+// request log on.
 type engine struct {
 	name    string
 	queried map[string]*contender.Server // by the id of the size
 	written *contender.Server
-	logging *contender.Server // nil but for SQLite
-	made    work.Made         // on written
+	logging *contender.Server // SQLite only
+	made    work.Made         // orders on written
 }
 
-// flask is the app: a process for each size, and two that are written to, which are started anew for each round.
+// flask is the Flask app: a process for each size, and two for writes, which restart every round.
 type flask struct {
 	app            *contender.Flask
 	queried        map[string]*contender.Server
 	written, mixed *contender.Server
 	tokens         work.Tokens
-	made           work.Made // on written
+	made           work.Made // orders on written
 }
 
-// secret signs tokens that are good while the benchmark runs.
-const secret = "a secret of the benchmark that is long enough"
+// secret signs the tokens of all contenders.
+const secret = "a secret for the benchmark that is long enough"
 
 func newWorld(ctx context.Context, o options, dir string, group *process.Group, p *progress) (*world, error) {
 	self, err := os.Executable()
@@ -66,8 +67,8 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 	w.machine = report.ThisMachine(dir)
 	w.machine.Commit = commit(ctx, o.service)
 	if w.machine.Filesystem == "tmpfs" {
-		w.machine.Filesystem += ", which is no disk: nothing here is durable, and -dir names another folder"
-		p.note("%s is on tmpfs, which is no disk: -dir names another folder", dir)
+		w.machine.Filesystem += ", which is not a disk: nothing was durable; choose another folder with -dir"
+		p.note("%s is on tmpfs, which is not a disk: choose another folder with -dir", dir)
 	}
 	for _, step := range []struct {
 		name string
@@ -75,9 +76,9 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 	}{
 		{"build the service", w.build},
 		{"register users", w.join},
-		{"start SQLite's", w.startSQLite},
-		{"start PostgreSQL's", w.startPostgres},
-		{"start Flask's", w.startFlask},
+		{"start the service on SQLite", w.startSQLite},
+		{"start the service on PostgreSQL", w.startPostgres},
+		{"start Flask", w.startFlask},
 		{"start the limits", w.startLimits},
 	} {
 		p.step("%s", step.name)
@@ -104,7 +105,7 @@ func (w *world) build(ctx context.Context) error {
 	return nil
 }
 
-// commit is what the service is built from, as far as Git knows.
+// commit returns the commit that the service is built from, or "unknown".
 func commit(ctx context.Context, folder string) string {
 	git := func(args ...string) (string, error) {
 		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, args...)...).Output() //nolint:gosec // ours
@@ -120,7 +121,7 @@ func commit(ctx context.Context, folder string) string {
 	return hash
 }
 
-// join makes the database that the others are copied from.
+// join creates the database that the others are copied from.
 func (w *world) join(ctx context.Context) error {
 	server, err := w.stage.Start(ctx, "sqlite:"+w.template)
 	if err != nil {

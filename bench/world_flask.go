@@ -11,7 +11,7 @@ import (
 	"userorder/bench/work"
 )
 
-// startFlask takes the kind of worker that answers the most queries.
+// startFlask starts the app with the kind of worker that serves the most queries.
 func (w *world) startFlask(ctx context.Context) error {
 	folder, err := filepath.Abs("flask")
 	if err != nil {
@@ -37,7 +37,8 @@ func (w *world) startFlask(ctx context.Context) error {
 	return nil
 }
 
-// chooseWorker runs all kinds side by side and asks them in turn, since a disturbance would decide otherwise.
+// chooseWorker runs all kinds of workers side by side and measures them in turn, so that a temporary disturbance does
+// not decide.
 func (w *world) chooseWorker(ctx context.Context) error {
 	servers := make([]*contender.Server, len(contender.Workers))
 	for i, worker := range contender.Workers {
@@ -79,7 +80,7 @@ func (f *flask) writes() *contender.Server { return f.written }
 
 func (f *flask) mixes() *contender.Server { return f.mixed }
 
-// renew starts the app anew with few orders, since its lists grow with what is measured and make it slower.
+// renew restarts the app with few orders, since its lists grow during measurements and make it slower.
 func (f *flask) renew(ctx context.Context, stage contender.Stage, server **contender.Server) (err error) {
 	if *server != nil {
 		if err := (*server).Process.Stop(); err != nil {
@@ -90,7 +91,7 @@ func (f *flask) renew(ctx context.Context, stage contender.Stage, server **conte
 	return err
 }
 
-// renewWritten starts the one that is written to anew, with its users.
+// renewWritten restarts the process for writes and registers the users again.
 func (f *flask) renewWritten(ctx context.Context, stage contender.Stage) (err error) {
 	if err := f.renew(ctx, stage, &f.written); err != nil {
 		return err

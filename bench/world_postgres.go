@@ -12,7 +12,7 @@ import (
 
 const templateDatabase = "made"
 
-// startPostgres seeds in a server that need not outlive a crash, and measures in one that must.
+// startPostgres seeds with durability off, then restarts the server with durability on for the measurements.
 func (w *world) startPostgres(ctx context.Context) error {
 	server, err := w.stage.NewPostgres(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func (w *world) startPostgres(ctx context.Context) error {
 	if err := server.Process.Stop(); err != nil {
 		return err
 	}
-	w.progress.step("PostgreSQL: flush what was seeded")
+	w.progress.step("PostgreSQL: flush the seeded rows")
 	if err := exec.CommandContext(ctx, "sync").Run(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
@@ -49,7 +49,7 @@ func (w *world) seedPostgres(ctx context.Context, server *contender.Postgres) er
 	if err := seed.PostgresEmpty(ctx, server.URL("postgres"), templateDatabase); err != nil {
 		return err
 	}
-	service, err := w.onPostgres(ctx, server, templateDatabase) // makes the tables
+	service, err := w.onPostgres(ctx, server, templateDatabase) // creates the tables
 	if err != nil {
 		return err
 	}

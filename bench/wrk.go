@@ -14,17 +14,16 @@ import (
 	"userorder/bench/work"
 )
 
-// threads is how many threads wrk is given: as many cores as the clients that are built in have on a small machine, and
-// one more.
+// threads are the numbers of threads of wrk: what the built-in clients use on a small machine, and one more.
 var threads = []int{1, 2}
 
 func byWrk(threads int) string { return fmt.Sprintf("query, sent by wrk -t%d", threads) }
 
-// wrk asks for one order with another client, if it is installed: whether the one that is built in flatters those that are
-// slow can be seen from the difference. It looks at the status of answers alone.
+// wrk measures queries for one order with wrk, if it is installed. The difference shows whether the built-in client favours
+// slow servers. wrk checks only the status of a response.
 func (w *world) wrk() (all []measurement) {
 	path, err := exec.LookPath("wrk")
-	if err != nil || w.options.quick { // it does not measure for less than a second
+	if err != nil || w.options.quick { // wrk cannot run for less than a second
 		return nil
 	}
 	for _, count := range threads {

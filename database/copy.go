@@ -11,36 +11,44 @@ import (
 	"strings"
 )
 
-// Table is what Copy has to know of a table.
+// Table describes a table to Copy.
 type Table struct {
 	Name     string
 	Columns  []string // all of them, the primary key first
-	Identity bool     // the database hands out the key
+	Identity bool     // the database generates the key
 }
 
-// unfinished is a table that is there while a database holds half of a copy, and names the tables that it is of.
+// copier is what Copy needs of an engine besides the methods of DB.
+type copier interface {
+	pool() *sql.DB // for reading
+	hasTable(ctx context.Context, name string) (bool, error)
+	lastID(ctx context.Context, table Table) (int64, error) // the last key generated
+	setLastID(ctx context.Context, table Table, id int64) error
+	lockCopy(ctx context.Context) (unlock func(), err error)
+}
+
+// unfinished is the name of a table that exists while a database holds part of a copy. It lists the copied tables.
 const unfinished = "unfinished_copy"
 
 var (
-	errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts it over")
-	errCopying    = errors.New("another copy to it is under way")
+	errUnfinished = errors.New("it holds a copy that was not finished: run userorder migrate-data again, which starts over")
+	errCopying    = errors.New("another copy to it is in progress")
 )
 
-// batch is how many rows are read and written at once.
+// batch is the number of rows read and written at once.
 const batch = 500
 
-// Copy copies tables from one database to another, on whatever engines they are. migrate makes the tables. It
-// reports progress after each batch, compares all rows when it is done, and makes the target hand out new keys
-// after those of the source.
+// Copy copies tables from one database to another, on any two engines. It calls migrate to create the tables and
+// progress after each batch, compares all rows in the end, and makes the target generate keys that follow the source's.
 //
-// A target that has rows already is an error. One that Copy did not finish is told from others: Open refuses
-// it unless Options.Unfinished is set, and Copy of the same tables starts it over. Of several Copies to one target
-// at once all but one are an error. Nobody else may write to either database meanwhile.
+// A target that has rows already is an error. An interrupted Copy leaves a mark: Open refuses the target unless
+// Options.Unfinished is set, and another Copy of the same tables starts over. Of concurrent Copies to one target all
+// but one fail. Nothing else may write to either database during a Copy.
 func Copy(
 	ctx context.Context, from, to *DB, migrate func(context.Context, *DB) error, tables []Table,
 	progress func(table string, done, total int64),
 ) error {
-	unlock, err := to.engine.lockCopy(ctx)
+	unlock, err := to.engine.copier().lockCopy(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,8 +71,17 @@ func Copy(
 	return err
 }
 
-// prepareTarget marks the target as unfinished. It refuses one that has rows, unless it is marked for the same
-// tables already: then they are what is left of a copy, and go.
+// refuseUnfinished returns an error if the database holds part of a copy.
+func refuseUnfinished(ctx context.Context, db *DB) error {
+	marked, err := db.engine.copier().hasTable(ctx, unfinished)
+	if err == nil && marked {
+		return errUnfinished
+	}
+	return err
+}
+
+// prepareTarget marks the target as unfinished. A target that has rows is refused, unless it is marked for the same
+// tables already: then the rows are left from an interrupted copy and are deleted.
 func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
 	var names []string
 	for _, table := range tables {
@@ -76,11 +93,11 @@ func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
 		return err
 	}
 	for _, table := range tables {
-		there, err := to.engine.hasTable(ctx, table.Name)
+		exists, err := to.engine.copier().hasTable(ctx, table.Name)
 		switch {
 		case err != nil:
 			return err
-		case !there:
+		case !exists:
 		case marked:
 			if err := clearTable(ctx, to, table); err != nil {
 				return fmt.Errorf("clear %s: %w", table.Name, err)
@@ -105,11 +122,11 @@ func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
 	})
 }
 
-// isMarked reports whether the target holds half of a copy of these tables. Half of a copy of others is an error:
-// what else the target holds may be somebody's only copy.
+// isMarked reports whether the target holds part of a copy of these tables. Part of a copy of other tables is an error:
+// the rest of the target may be data that exists nowhere else.
 func isMarked(ctx context.Context, to *DB, list string) (bool, error) {
-	there, err := to.engine.hasTable(ctx, unfinished)
-	if err != nil || !there {
+	exists, err := to.engine.copier().hasTable(ctx, unfinished)
+	if err != nil || !exists {
 		return false, err
 	}
 	var of string
@@ -117,7 +134,7 @@ func isMarked(ctx context.Context, to *DB, list string) (bool, error) {
 		return false, err
 	}
 	if of != list {
-		return false, fmt.Errorf("it holds half of a copy of %s: finish that one first, with the same MODULES", of)
+		return false, fmt.Errorf("it holds part of a copy of %s: finish that one first, with the same MODULES", of)
 	}
 	return true, nil
 }
@@ -136,7 +153,7 @@ func clearTable(ctx context.Context, db *DB, table Table) error {
 
 func copyTable(ctx context.Context, from, to *DB, table Table, progress func(string, int64, int64)) error {
 	var done, total int64
-	if err := from.engine.pool().QueryRowContext(ctx, "SELECT count(*) FROM "+table.Name).Scan(&total); err != nil {
+	if err := from.engine.copier().pool().QueryRowContext(ctx, "SELECT count(*) FROM "+table.Name).Scan(&total); err != nil {
 		return err
 	}
 	var last int64 // key
@@ -156,14 +173,14 @@ func copyTable(ctx context.Context, from, to *DB, table Table, progress func(str
 	if err != nil || !table.Identity {
 		return err
 	}
-	given, err := from.engine.lastID(ctx, table)
+	generated, err := from.engine.copier().lastID(ctx, table)
 	if err != nil {
 		return err
 	}
-	return to.engine.setLastID(ctx, table, max(given, last))
+	return to.engine.copier().setLastID(ctx, table, max(generated, last))
 }
 
-// insertion is the text of an INSERT of a number of rows.
+// insertion returns the text of an INSERT of several rows.
 func insertion(table Table, rows int) string {
 	var text strings.Builder
 	text.WriteString("INSERT INTO " + table.Name + " (" + strings.Join(table.Columns, ", ") + ") VALUES ")
@@ -182,7 +199,7 @@ func insertion(table Table, rows int) string {
 	return text.String()
 }
 
-// eachBatch calls visit with all rows of a table, in the order of their keys.
+// eachBatch calls visit with all rows of a table, batch by batch, in the order of their keys.
 func eachBatch(ctx context.Context, db *DB, table Table, visit func(rows [][]any) error) error {
 	key := table.Columns[0]
 	query := fmt.Sprintf("SELECT %s FROM %s %%s ORDER BY %s LIMIT %d", strings.Join(table.Columns, ", "), table.Name, key, batch)
@@ -198,7 +215,7 @@ func eachBatch(ctx context.Context, db *DB, table Table, visit func(rows [][]any
 }
 
 func readBatch(ctx context.Context, db *DB, columns int, query string, args ...any) (batch [][]any, err error) {
-	rows, err := db.engine.pool().QueryContext(ctx, query, args...)
+	rows, err := db.engine.copier().pool().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +233,7 @@ func readBatch(ctx context.Context, db *DB, columns int, query string, args ...a
 	return batch, rows.Err()
 }
 
-// compare reads a table on both sides and returns an error if they differ in anything.
+// compare reads a table from both databases and returns an error if they differ.
 func compare(ctx context.Context, from, to *DB, table Table) error {
 	want, err := digest(ctx, from, table)
 	if err != nil {
@@ -232,7 +249,7 @@ func compare(ctx context.Context, from, to *DB, table Table) error {
 	return nil
 }
 
-// digest is the number of rows of a table and a hash of all that is in them.
+// digest returns the number of rows in a table and a hash of their contents.
 func digest(ctx context.Context, db *DB, table Table) (string, error) {
 	sum, count := sha256.New(), 0
 	err := eachBatch(ctx, db, table, func(rows [][]any) error {
@@ -247,10 +264,10 @@ func digest(ctx context.Context, db *DB, table Table) (string, error) {
 	return fmt.Sprintf("%d rows, SHA-256 %x", count, sum.Sum(nil)), err
 }
 
-// digestValue writes a value so that no two different ones, nor two rows of them, look alike.
+// digestValue hashes a value with its length, so that different rows have different input.
 func digestValue(sum hash.Hash, value any) {
 	text := fmt.Sprint(value)
-	if bytes, ok := value.([]byte); ok { // what one driver calls a string
+	if bytes, ok := value.([]byte); ok { // one driver returns texts as bytes
 		text = string(bytes)
 	}
 	if value == nil {

@@ -169,7 +169,7 @@ func TestHalfOfACopyOfOtherTablesIsLeftAlone(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		require.Error(t, database.Copy(ctx, from, to, makeThings, thingTables[:1], func(string, int64, int64) { interrupt() }))
 		err := database.Copy(t.Context(), from, to, makeThings, thingTables, quietly)
-		require.ErrorContains(t, err, "it holds half of a copy of things: finish that one first")
+		require.ErrorContains(t, err, "it holds part of a copy of things: finish that one first")
 		var count int
 		require.NoError(t, to.QueryRow(t.Context(), "SELECT count(*) FROM names").Scan(&count))
 		require.Equal(t, 1, count)
@@ -191,7 +191,7 @@ func TestOfTwoCopiesToOneTargetTheSecondIsRefused(t *testing.T) {
 	require.NoError(t, database.Copy(t.Context(), from, to, makeThings, thingTables, func(string, int64, int64) {
 		second = database.Copy(t.Context(), from, other, makeThings, thingTables, quietly)
 	}))
-	require.ErrorContains(t, second, "another copy to it is under way")
+	require.ErrorContains(t, second, "another copy to it is in progress")
 }
 
 func TestKeysThatWereChosenByHandAreNotGivenOutAgain(t *testing.T) {

@@ -171,7 +171,8 @@ func TestAClosedDatabaseIsUnavailable(t *testing.T) {
 }
 
 func TestMigrate(t *testing.T) {
-	const second = `-- +goose Up
+	const second = `-- breaking: programs of version 1 do not know the first note
+-- +goose Up
 INSERT INTO notes (id, body) VALUES (1, 'by the second migration');
 `
 	newer := fstest.MapFS{
@@ -195,7 +196,7 @@ INSERT INTO notes (id, body) VALUES (1, 'by the second migration');
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			require.NoError(t, db.Migrate(t.Context(), "notes", newer))
 			err := db.Migrate(t.Context(), "notes", notes)
-			require.ErrorContains(t, err, "the database is at version 2, newer than this program, which knows 1")
+			require.ErrorContains(t, err, "the database is at version 2, newer than this program, which knows 1: start a newer one (it requires 2)")
 		})
 	})
 	t.Run("keeps the versions of modules apart", func(t *testing.T) {

@@ -6,22 +6,27 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
+	modernc "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"userorder/database/sqlite"
 )
 
 var (
-	// ErrOutcomeUnknown means that a commit, or on PostgreSQL a single statement, was sent and its answer was neither a
-	// success nor a refusal: the change may be kept or lost, and only a look at the data can tell.
+	// ErrOutcomeUnknown means that a commit, or on PostgreSQL a single statement, was sent and its answer was neither
+	// success nor refusal: the change may be kept or lost, and only a look at the data can tell.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 
 	// ErrUnavailable means that the database could not do its work now, and that nothing was changed.
 	ErrUnavailable = errors.New("database unavailable")
 )
 
-// IsUniqueViolation reports whether err is the word of a unique index or a primary key that a row like
-// this is already there.
+// errMisuse means that a call was wrong whatever the state of the database: a bug, which no retry cures.
+var errMisuse = sqlite.ErrMisuse
+
+// IsUniqueViolation reports a UNIQUE or PRIMARY KEY violation.
 func IsUniqueViolation(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code == "23505"
@@ -30,19 +35,21 @@ func IsUniqueViolation(err error) bool {
 	return ok && (code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
-// sqliteCode returns the extended result code of an error that SQLite reported, to us or to its driver.
+// sqliteCode returns the extended result code of an error that SQLite reported to package sqlite or to the driver.
 func sqliteCode(err error) (code int, ok bool) {
-	if e, ok := errors.AsType[*sqliteError](err); ok {
-		return e.code, true
-	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code, true
+	}
+	if e, ok := errors.AsType[*modernc.Error](err); ok {
 		return e.Code(), true
 	}
 	return 0, false
 }
 
-// classify wraps a driver's error in ErrUnavailable unless the statement or the caller is to blame. What
-// it does not know is the database's fault: a client is better told to come back than that it met a bug.
+// classify wraps an error in ErrUnavailable unless the statement, its caller or this program is at fault. What is known
+// to be a fault of the statement or of our code stays a plain error: a client must not be asked to retry a bug. What is
+// known to be the network, the server or the machine is unavailable, and so is everything unknown, since failures
+// without a type of their own come from below: a retry of them is harmless, while a 500 would stop a client for good.
 func classify(err error) error {
 	switch {
 	case err == nil, errors.Is(err, sql.ErrNoRows), errors.Is(err, context.Canceled), isStatementFault(err):
@@ -53,15 +60,18 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// isStatementFault reports whether the engine refused the statement or its values, as opposed to failing
-// at its own work: SQLite's result codes, PostgreSQL's classes of SQLSTATE.
+// isStatementFault reports that the statement, its arguments or its destinations are at fault, by SQLite's result code
+// or PostgreSQL's SQLSTATE if the engine has refused them.
 func isStatementFault(err error) bool {
+	if errors.Is(err, errMisuse) || errors.Is(err, pgx.ErrTxCommitRollback) { // COMMIT after an ignored error
+		return true
+	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && len(e.Code) == 5 {
 		switch e.Code[:2] {
 		case "21", "22", "23", "42": // cardinality, data, constraint, syntax or access rule
 			return true
 		}
-		return false
+		return e.Code == "25P02" || isBadBind(e) // a statement after an ignored error
 	}
 	if code, ok := sqliteCode(err); ok {
 		switch code & 0xff {
@@ -72,3 +82,7 @@ func isStatementFault(err error) bool {
 	}
 	return false
 }
+
+// isBadBind reports a wrong number of arguments as the server sees it if pgx does not describe statements first, which
+// it cannot do behind PgBouncer. The SQLSTATE is that of a broken protocol.
+func isBadBind(e *pgconn.PgError) bool { return e.Code == "08P01" && e.Routine == "exec_bind_message" }

@@ -1,5 +1,5 @@
-// Package disk creates files that survive a crash: a file appears under its name when it is whole and on
-// disk, or not at all. It knows no other package.
+// Package disk creates files atomically and durably: a file appears at its path once its content is on disk, or not at
+// all. It imports no other package of this module.
 package disk
 
 import (
@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 )
 
-// Create creates the file at path, readable by its owner alone, with what write puts into it. The file appears
-// under its name only after its content is on disk. It never replaces a file: if path exists, before or after
-// write has run, the error wraps fs.ErrExist. If write fails, its error is returned and nothing is left behind.
-// It blocks until the disk has the file.
+// Create creates a file at path with the content that write gives it, readable by its owner alone. It never replaces a
+// file: if path exists, before or after write has run, the error wraps fs.ErrExist. If write fails, Create returns its
+// error and leaves nothing behind. It blocks until the file and its name are on disk.
 //
-// Write may let others fill the file by its name. On a file system without hard links a crash at the wrong moment
-// may leave an empty file.
+// Write gets an empty file under a temporary name, by which other code may fill it. On a file system without hard links
+// a crash may leave an empty file at path.
 func Create(path string, write func(*os.File) error) error {
 	return create(path, write, os.Link)
 }
@@ -46,8 +45,8 @@ func create(path string, write func(*os.File) error, link func(from, to string) 
 	return SyncDir(filepath.Dir(path))
 }
 
-// moveTo is for file systems without hard links, such as a USB stick's: it claims the name with an empty file and
-// replaces that.
+// moveTo renames temporary to path on file systems without hard links, such as FAT. An empty file claims path first,
+// because a rename would replace an existing file.
 func moveTo(path, temporary string) error {
 	claim, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -59,7 +58,7 @@ func moveTo(path, temporary string) error {
 	return nil
 }
 
-// SyncDir puts the names in the directory at path on disk, where the system can do that.
+// SyncDir flushes the entries of the directory at path to disk, if the system can.
 func SyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -27,11 +27,11 @@ func TestABackupIsRestoredByPuttingItInPlace(t *testing.T) {
 	command := launch(t, dir, exec.Command(binary, "backup", "backup.db"))
 	require.Equal(t, 0, command.exit(t), said(t, command.stderr))
 	require.Equal(t, "backup.db is a copy of sqlite:data/app.db, checked and on the disk.\n", said(t, command.stdout))
-	p.kill() // which leaves a log behind that does not belong to the copy
+	p.kill() // leaves a write-ahead log that does not belong to the copy
 	wait()
 	requireWhole(t, filepath.Join(dir, "backup.db"))
 
-	// As the README has it.
+	// The steps of the README.
 	for _, suffix := range []string{"-wal", "-shm"} {
 		err := os.Remove(filepath.Join(dir, "data", "app.db"+suffix))
 		require.True(t, err == nil || errors.Is(err, os.ErrNotExist), "%v", err)
@@ -39,19 +39,19 @@ func TestABackupIsRestoredByPuttingItInPlace(t *testing.T) {
 	require.NoError(t, os.Rename(filepath.Join(dir, "backup.db"), filepath.Join(dir, "data", "app.db")))
 
 	p = start(t, dir)
-	for id := range l.cancelled { // some may have been cancelled between our look and the backup
-		if _, known := before.product[id]; known && !before.cancelled[id] {
+	for id := range l.cancelled { // some may have been cancelled between copy and the backup
+		if _, known := before.orders[id]; known && !before.cancelled[id] {
 			before.cancelled[id] = false
 		}
 	}
-	require.NotEmpty(t, before.product)
+	require.NotEmpty(t, before.orders)
 	before.checkAll(t, p.url(t))
-	require.True(t, create(p.url(t), l.token, "and it goes on").ok())
+	require.True(t, create(p.url(t), l.token, "after the restore").ok())
 }
 
-// copy is what was acknowledged by now.
+// copy returns what is acknowledged so far.
 func (l *ledger) copy() *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &ledger{token: l.token, product: maps.Clone(l.product), cancelled: maps.Clone(l.cancelled)}
+	return &ledger{token: l.token, orders: maps.Clone(l.orders), cancelled: maps.Clone(l.cancelled)}
 }

@@ -17,7 +17,7 @@ import (
 
 const testUser = `{"username":"test","password":"test123","email":"test@test.com"}`
 
-// reply is what a client sees of an answer. Its status is 0 if no whole answer came back.
+// reply is a response as a client sees it. Its status is 0 if no complete response arrived.
 type reply struct {
 	status int
 	header http.Header
@@ -25,35 +25,55 @@ type reply struct {
 
 	Code int
 	Msg  string
-	Data struct{ ID, Product, Token, UserID string }
+	Data data
 }
 
-// ok reports a success, which the service must never forget.
+// data is the fields of all kinds of data that the tests look at.
+type data struct {
+	ID, UserID, Product, Status string
+	Price                       json.Number
+	CreatedAt                   string `json:"created_at"`
+	Username, Email, Token      string
+}
+
+// ok reports whether the service acknowledged the request, so that its effect must last.
 func (r reply) ok() bool { return r.status == 200 && r.Code == 0 }
 
-func send(method, url, token, body string) (answer reply) {
+// send sends a request with http.DefaultClient. A token becomes the bearer token, and a body is sent as JSON;
+// either may be empty.
+func send(method, url, token, body string) reply {
+	return sendBy(http.DefaultClient, method, url, token, body)
+}
+
+func sendBy(client *http.Client, method, url, token, body string) (answer reply) {
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return reply{}
 	}
-	r.Header.Set("Content-Type", "application/json")
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		return reply{}
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || json.Unmarshal(text, &answer) != nil {
+	if err != nil {
+		return reply{}
+	}
+	isJSON := strings.HasPrefix(response.Header.Get("Content-Type"), "application/json")
+	if isJSON && json.Unmarshal(text, &answer) != nil {
 		return reply{}
 	}
 	answer.status, answer.header, answer.body = response.StatusCode, response.Header, string(text)
 	return answer
 }
 
-// login returns a token of the test user, who is registered if need be.
+// login returns a token of the test user, whom it registers first unless the name is taken.
 func login(t *testing.T, base string) (token string) {
 	t.Helper()
 	require.Equal(t, 200, send("POST", base+"/user/register", "", testUser).status)
@@ -62,34 +82,34 @@ func login(t *testing.T, base string) (token string) {
 	return answer.Data.Token
 }
 
-// readyWithin waits until /readyz has a status.
+// readyWithin waits until /readyz responds with a status.
 func readyWithin(t *testing.T, base string, limit time.Duration, status int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return send("GET", base+"/readyz", "", "").status == status },
-		limit, 20*time.Millisecond, "/readyz is never %d", status)
+		limit, 20*time.Millisecond, "/readyz never responds with %d", status)
 }
 
 func create(base, token, product string) reply {
 	return send("POST", base+"/order/create", token, fmt.Sprintf(`{"product":%q,"price":1.5}`, product))
 }
 
-// ledger is what clients were told: the product and the fate of each order that was acknowledged.
+// ledger records what the service told its clients: every acknowledged order and whether it was cancelled.
 type ledger struct {
 	token string
 
 	mu        sync.Mutex
-	product   map[string]string // by id
-	cancelled map[string]bool   // true: acknowledged; false: asked for, but no answer came
-	fresh     []string          // not checked yet
+	orders    map[string]data // by id
+	cancelled map[string]bool // by id; false: requested but not acknowledged
+	fresh     []string        // ids not checked yet
 
-	unknown, unavailable int // failures, by what the client was told
+	unknown, unavailable int // failed requests, by the message of the response
 }
 
 func newLedger(token string) *ledger {
-	return &ledger{token: token, product: map[string]string{}, cancelled: map[string]bool{}}
+	return &ledger{token: token, orders: map[string]data{}, cancelled: map[string]bool{}}
 }
 
-// write creates an order, cancels it if it is one in five, and reports whether all was acknowledged.
+// write creates an order, cancels every fifth one, and reports whether the service acknowledged both.
 func (l *ledger) write(t *testing.T, base, client string, n int) bool {
 	product := fmt.Sprintf("product %d of %s", n, client)
 	answer := create(base, l.token, product)
@@ -99,7 +119,7 @@ func (l *ledger) write(t *testing.T, base, client string, n int) bool {
 	}
 	id := answer.Data.ID
 	l.mu.Lock()
-	l.product[id] = product
+	l.orders[id] = answer.Data
 	l.fresh = append(l.fresh, id)
 	if n%5 == 0 {
 		l.cancelled[id] = false
@@ -110,7 +130,7 @@ func (l *ledger) write(t *testing.T, base, client string, n int) bool {
 	}
 	answer = send("DELETE", base+"/order/cancel/"+id, l.token, "")
 	if answer.status == 200 && answer.Code != 0 {
-		t.Errorf("order %s was acknowledged and is gone: %s", id, answer.Msg)
+		t.Errorf("acknowledged order %s is lost: %s", id, answer.Msg)
 	}
 	if !answer.ok() {
 		l.failed(answer)
@@ -135,10 +155,29 @@ func (l *ledger) failed(answer reply) {
 func (l *ledger) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.product)
+	return len(l.orders)
 }
 
-// writeAll starts some clients that write until the service is gone, and returns what waits for their end.
+// cancellations returns the number of acknowledged cancellations.
+func (l *ledger) cancellations() (count int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, acknowledged := range l.cancelled {
+		if acknowledged {
+			count++
+		}
+	}
+	return count
+}
+
+// await waits until count orders are acknowledged.
+func (l *ledger) await(t *testing.T, count int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return l.count() >= count }, 20*time.Second, 5*time.Millisecond,
+		"fewer than %d orders are acknowledged", count)
+}
+
+// writeAll starts clients that write until a request fails. It returns a function that waits for them.
 func (l *ledger) writeAll(t *testing.T, base string, clients int) (wait func()) {
 	var group sync.WaitGroup
 	for client := range clients {
@@ -151,7 +190,8 @@ func (l *ledger) writeAll(t *testing.T, base string, clients int) (wait func()) 
 	return group.Wait
 }
 
-// writeOn starts some clients that write, whatever they are answered, until over is closed.
+// writeOn starts clients that write until over is closed, whether or not requests fail. It returns a function that
+// waits for them.
 func (l *ledger) writeOn(t *testing.T, base string, clients int, over <-chan struct{}) (wait func()) {
 	var group sync.WaitGroup
 	for client := range clients {
@@ -171,22 +211,22 @@ func (l *ledger) writeOn(t *testing.T, base string, clients int, over <-chan str
 	return group.Wait
 }
 
-// checkFresh compares what the service says now with what it acknowledged since the last check.
+// checkFresh checks that base serves everything acknowledged since the last check.
 func (l *ledger) checkFresh(t *testing.T, base string) {
 	t.Helper()
 	l.check(t, base, l.fresh)
 	l.fresh = nil
 }
 
-// checkAll does so with all that it ever acknowledged.
+// checkAll checks that base serves everything ever acknowledged.
 func (l *ledger) checkAll(t *testing.T, base string) {
 	t.Helper()
 	var ids []string
-	for id := range l.product {
+	for id := range l.orders {
 		ids = append(ids, id)
 	}
 	l.check(t, base, ids)
-	t.Logf("%d orders and %d cancellations, none lost", len(l.product), len(l.cancelled))
+	t.Logf("%d orders and %d cancellations, none lost", len(l.orders), len(l.cancelled))
 }
 
 func (l *ledger) check(t *testing.T, base string, ids []string) {
@@ -197,11 +237,11 @@ func (l *ledger) check(t *testing.T, base string, ids []string) {
 		acknowledged, asked := l.cancelled[id]
 		switch {
 		case acknowledged:
-			require.Equal(t, "订单不存在", answer.Msg, "the cancelling of order %s is lost", id)
-		case asked && answer.Code == 1: // cancelled, though nobody heard of it
+			require.Equal(t, "订单不存在", answer.Msg, "the cancellation of order %s is lost", id)
+		case asked && answer.Code == 1: // cancelled, but the response was lost
 		default:
 			require.Zero(t, answer.Code, "order %s is lost: %s", id, answer.Msg)
-			require.Equal(t, l.product[id], answer.Data.Product)
+			require.Equal(t, l.orders[id], answer.Data)
 		}
 	}
 }

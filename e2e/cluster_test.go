@@ -24,21 +24,20 @@ import (
 	"userorder/database/databasetest"
 )
 
-// postgres is a PostgreSQL server of a test's own, which can be stopped in any way, have a standby, and be
-// promoted.
+// postgres is a PostgreSQL server that belongs to one test, which may crash, freeze, replicate or promote it.
 type postgres struct {
 	bin, dir string
 	port     int
-	settings []string // of the command line
+	settings []string // NAME=VALUE, passed with -c
 	owner    *syscall.SysProcAttr
-	lifeline io.Closer // the server dies when this is closed, at the latest with the test
+	lifeline io.Closer // closing it stops the server, so the server never outlives the test process
 	ended    chan struct{}
 }
 
-// lifeline runs a server until standard input closes, in whatever way the test ends.
+// lifeline runs a server until standard input closes, which it does even if the test process is killed.
 const lifeline = `"$@" >>log 2>&1 & cat >/dev/null; kill -QUIT $! 2>/dev/null; wait`
 
-// freePort returns a port that nobody listens on, below those that systems give to clients.
+// freePort returns a port without a listener, below the ephemeral ports of common systems.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
@@ -53,7 +52,7 @@ func freePort(t *testing.T) int {
 	return 0
 }
 
-// newPostgres makes a cluster and starts it with the given settings.
+// newPostgres creates a cluster and starts it with settings.
 func newPostgres(t *testing.T, settings ...string) *postgres {
 	t.Helper()
 	p := emptyPostgres(t)
@@ -63,6 +62,8 @@ func newPostgres(t *testing.T, settings ...string) *postgres {
 	return p
 }
 
+// emptyPostgres returns a server without a cluster. It skips the test if PostgreSQL is not installed, or fails it if
+// REQUIRE_POSTGRES=1.
 func emptyPostgres(t *testing.T) *postgres {
 	t.Helper()
 	bin, err := databasetest.PostgresBinaries()
@@ -70,7 +71,7 @@ func emptyPostgres(t *testing.T) *postgres {
 		t.Skipf("needs PostgreSQL: %v", err)
 	}
 	require.NoError(t, err)
-	dir, err := os.MkdirTemp("", "userorder-postgres-") // short: a socket's path has 107 bytes
+	dir, err := os.MkdirTemp("", "userorder-postgres-") // not t.TempDir: the path of a socket is limited to 107 bytes
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	owner, err := databasetest.PostgresUser(dir)
@@ -86,7 +87,7 @@ func (p *postgres) command(t *testing.T, name string, args ...string) {
 	require.NoError(t, err, "%s: %s", name, out)
 }
 
-// start starts the server and returns once it answers.
+// start starts the server and waits until it accepts queries.
 func (p *postgres) start(t *testing.T) {
 	t.Helper()
 	args := []string{"-c", lifeline, "sh", filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.dir, "data"),
@@ -113,14 +114,14 @@ func (p *postgres) end() {
 	<-p.ended
 }
 
-// await returns once the server answers.
+// await waits until the server accepts queries.
 func (p *postgres) await(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return p.query("SELECT 1") == "1" }, 30*time.Second, 20*time.Millisecond,
-		"PostgreSQL does not answer")
+		"PostgreSQL does not accept queries")
 }
 
-// query returns the one value of a query, or the error.
+// query returns the single value of a query, or the text of the error.
 func (p *postgres) query(query string) (value string) {
 	db, err := sql.Open("pgx", p.url())
 	if err != nil {
@@ -135,7 +136,7 @@ func (p *postgres) query(query string) (value string) {
 
 func (p *postgres) url() string { return urlOf(p) }
 
-// urlOf is the URL of a database that is on one of several servers.
+// urlOf returns a URL that lists servers as alternatives.
 func urlOf(servers ...*postgres) string {
 	var hosts []string
 	for _, p := range servers {
@@ -144,7 +145,7 @@ func urlOf(servers ...*postgres) string {
 	return fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable", strings.Join(hosts, ","))
 }
 
-// stop ends the server as SIGINT (fast) or SIGQUIT (immediate, which is a crash) does.
+// stop sends SIGINT (fast shutdown) or SIGQUIT (immediate shutdown, as in a crash) and waits for the end.
 func (p *postgres) stop(t *testing.T, signal syscall.Signal) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(p.pid(t), signal))
@@ -165,7 +166,7 @@ func (p *postgres) pid(t *testing.T) int {
 	return pid
 }
 
-// standby makes a copy of the server that follows it, and waits until it does.
+// standby starts a streaming replica of the server and waits until it streams.
 func (p *postgres) standby(t *testing.T) *postgres {
 	t.Helper()
 	s := emptyPostgres(t)
@@ -173,11 +174,11 @@ func (p *postgres) standby(t *testing.T) *postgres {
 		"-c", "fast", "--no-sync")
 	s.start(t)
 	require.Eventually(t, func() bool { return p.query("SELECT state FROM pg_stat_replication") == "streaming" },
-		30*time.Second, 50*time.Millisecond, "the standby does not follow")
+		30*time.Second, 50*time.Millisecond, "the standby does not stream")
 	return s
 }
 
-// freeze stops and thaws all processes of the server, as a machine does that has too much to do.
+// freeze sends SIGSTOP or SIGCONT to every process of the server, which stalls it without closing a connection.
 func (p *postgres) freeze(t *testing.T, signal syscall.Signal) {
 	t.Helper()
 	pid := p.pid(t)

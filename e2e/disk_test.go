@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tmpfs mounts a small disk of its own and returns where.
+// tmpfs mounts a filesystem of a given size and returns its folder.
 func tmpfs(t *testing.T, size string) string {
 	dir := t.TempDir()
 	need(t, "the right to mount a tmpfs", syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+size))
@@ -25,7 +25,7 @@ func tmpfs(t *testing.T, size string) string {
 	return dir
 }
 
-// inflate writes a file until the disk is full.
+// inflate grows a file until the filesystem is full.
 func inflate(t *testing.T, path string) {
 	file, err := os.Create(path)
 	require.NoError(t, err)
@@ -40,17 +40,17 @@ func inflate(t *testing.T, path string) {
 
 func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	t.Parallel()
-	disk := tmpfs(t, "64m") // the log must not fill it by itself: it needs room to be moved into the file
+	disk := tmpfs(t, "64m") // leaves room for a checkpoint: the log alone must not fill it
 	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
 	base := p.url(t)
 	l := newLedger(login(t, base))
 	for range rounds(2, 10) {
-		before := len(l.product)
+		before := len(l.orders)
 		wait := l.writeAll(t, base, 8)
 		time.Sleep(100 * time.Millisecond)
 		inflate(t, filepath.Join(disk, "balloon"))
-		wait() // until the last page is used up
-		require.Greater(t, len(l.product), before, "nothing was written in this round")
+		wait() // until a write finds no free page
+		require.Greater(t, len(l.orders), before, "nothing was written in this round")
 		answer := create(base, l.token, "one more")
 		require.Equal(t, 503, answer.status, answer.body)
 		require.Equal(t, 503, answer.Code)
@@ -60,7 +60,7 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 		l.checkFresh(t, base)
 
 		require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
-		readyWithin(t, base, 5*time.Second, 200) // without a write of ours
+		readyWithin(t, base, 5*time.Second, 200) // without a write by a client
 		answer = create(base, l.token, "there is room again")
 		require.True(t, answer.ok(), answer.body)
 	}
@@ -70,9 +70,9 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	l.checkAll(t, p.url(t))
 }
 
-// TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow: the index is a file of its own, which grows by 32 KiB when
-// the log has 4062 frames, and the disk has room for the frames of an order then, but not for that.
-func TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow(t *testing.T) {
+// TestAFullDiskWhenTheWALIndexHasToGrow leaves room for the frames of an order but not for the WAL index, a file of
+// its own that grows by 32 KiB once the log has 4062 frames.
+func TestAFullDiskWhenTheWALIndexHasToGrow(t *testing.T) {
 	t.Parallel()
 	disk := tmpfs(t, "40m")
 	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
@@ -91,7 +91,7 @@ func TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow(t *testing.T) {
 	require.NoError(t, os.WriteFile(spacer, make([]byte, 28<<10), 0o600))
 	inflate(t, filepath.Join(disk, "balloon"))
 	require.NoError(t, os.Remove(spacer))
-	for n := 0; l.write(t, base, "the last of it", n); n++ {
+	for n := 0; l.write(t, base, "the last client", n); n++ {
 		require.Less(t, n, 100, "the disk is not full")
 	}
 	readyWithin(t, base, time.Second, 503)
@@ -104,7 +104,7 @@ func TestADiskThatIsFullWhereTheIndexOfTheLogHasToGrow(t *testing.T) {
 	l.checkAll(t, p.url(t))
 }
 
-// trace attaches strace to a process and returns once it has, and what ends it.
+// trace attaches strace to a process. It returns after the attachment, with a function that detaches.
 func trace(t *testing.T, pid int, args ...string) (detach func()) {
 	strace, err := exec.LookPath("strace")
 	need(t, "strace", err)
@@ -138,7 +138,7 @@ func trace(t *testing.T, pid int, args ...string) (detach func()) {
 	return detach
 }
 
-func TestAFailedFlushIsSaidToBeUnknownAndEndsWriting(t *testing.T) {
+func TestAFailedFlushHasAnUnknownOutcomeAndStopsWriting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, dir)
@@ -148,7 +148,7 @@ func TestAFailedFlushIsSaidToBeUnknownAndEndsWriting(t *testing.T) {
 	answer := create(base, l.token, "nobody knows")
 	require.Equal(t, 503, answer.status, answer.body)
 	require.Equal(t, "结果未知，请查询后再决定是否重试", answer.Msg)
-	detach() // the disk is well again, but what it dropped meanwhile cannot be known
+	detach() // fsync succeeds again, but the kernel may have dropped dirty pages meanwhile
 	for range 3 {
 		answer = create(base, l.token, "never")
 		require.Equal(t, 503, answer.status)
@@ -177,9 +177,9 @@ var (
 	success  = regexp.MustCompile(`write\(\d+, "HTTP/1\.1 200 OK.*code\\":0`)
 )
 
-// TestAnAnswerComesAfterTheFlush looks at the system calls of one order: its page goes to the log, the log is
-// flushed, and then the answer leaves.
-func TestAnAnswerComesAfterTheFlush(t *testing.T) {
+// TestAResponseIsSentAfterTheFlush traces the system calls of each order: its page is written to the log, the log is
+// flushed, then the response is sent.
+func TestAResponseIsSentAfterTheFlush(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	token := login(t, p.url(t))
@@ -189,7 +189,7 @@ func TestAnAnswerComesAfterTheFlush(t *testing.T) {
 		require.True(t, create(p.url(t), token, fmt.Sprint("order ", n)).ok())
 	}
 	detach()
-	written, flushed, answers := false, false, 0
+	written, flushed, responses := false, false, 0
 	for line := range strings.Lines(said(t, log)) {
 		switch {
 		case walWrite.MatchString(line):
@@ -197,10 +197,10 @@ func TestAnAnswerComesAfterTheFlush(t *testing.T) {
 		case flush.MatchString(line):
 			flushed = written
 		case success.MatchString(line):
-			require.True(t, flushed, "an answer left before the flush:\n%s", said(t, log))
+			require.True(t, flushed, "a response was sent before the flush:\n%s", said(t, log))
 			written, flushed = false, false
-			answers++
+			responses++
 		}
 	}
-	require.Equal(t, 5, answers, said(t, log))
+	require.Equal(t, 5, responses, said(t, log))
 }

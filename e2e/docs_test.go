@@ -4,6 +4,10 @@ package e2e
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +25,7 @@ import (
 )
 
 // browser returns a tab of a headless Chromium with a profile of its own, which asks for Chinese.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	need(t, "chromium", err)
@@ -32,6 +36,7 @@ func browser(t *testing.T) context.Context {
 		chromedp.Flag("accept-lang", "zh-CN"),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 	)
+	options = append(options, more...)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
@@ -107,6 +112,17 @@ func tryOut(ctx context.Context, t *testing.T, operation string) (shown string) 
 
 var shownToken = regexp.MustCompile(`"token":\s*"([^"]+)"`)
 
+// useThePage tries the tutorial out. The token of the login is used for the rest by itself.
+func useThePage(ctx context.Context, t *testing.T) {
+	t.Helper()
+	require.Contains(t, tryOut(ctx, t, "user-register"), "注册成功")
+	require.Regexp(t, shownToken, tryOut(ctx, t, "user-login"))
+	require.Contains(t, tryOut(ctx, t, "order-createOrder"), "创建成功")
+	query := tryOut(ctx, t, "order-queryOrder")
+	require.Contains(t, query, "查询成功")
+	require.Contains(t, query, "product1")
+}
+
 func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
@@ -118,19 +134,7 @@ func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 	require.Equal(t, base+"/docs", location)
 	screenshot(ctx, t, "docs.png")
 
-	require.Contains(t, tryOut(ctx, t, "user-register"), "注册成功")
-	token := shownToken.FindStringSubmatch(tryOut(ctx, t, "user-login"))
-	require.NotNil(t, token)
-	require.NoError(t, chromedp.Do(ctx,
-		chromedp.Click(chromedp.CSS(".auth-wrapper .authorize")),
-		chromedp.SendKeys(chromedp.CSS(".modal-ux input"), token[1]),
-		chromedp.Click(chromedp.CSS(".modal-ux .authorize")),
-		chromedp.Click(chromedp.CSS(".modal-ux .btn-done")),
-	))
-	require.Contains(t, tryOut(ctx, t, "order-createOrder"), "创建成功")
-	query := tryOut(ctx, t, "order-queryOrder")
-	require.Contains(t, query, "查询成功")
-	require.Contains(t, query, "product1")
+	useThePage(ctx, t)
 	require.NoError(t, chromedp.Do(ctx, chromedp.ScrollIntoView(chromedp.CSS("#operations-order-queryOrder .live-responses-table .response"))))
 	screenshot(ctx, t, "try-it-out.png")
 
@@ -138,4 +142,113 @@ func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, kept, "the page keeps something")
 	seen.requireAtHome(t, base)
+}
+
+func TestATokenCanBeEnteredOnThePageByHand(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	base := start(t, t.TempDir()).url(t)
+	token := login(t, base)
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.Navigate(base+"/docs/"),
+		chromedp.Click(chromedp.CSS(".auth-wrapper .authorize")),
+		chromedp.SendKeys(chromedp.CSS(".modal-ux input"), token),
+		chromedp.Click(chromedp.CSS(".modal-ux .authorize")),
+		chromedp.Click(chromedp.CSS(".modal-ux .btn-done")),
+	))
+	require.Contains(t, tryOut(ctx, t, "order-createOrder"), "创建成功")
+}
+
+func TestThePageWorksBehindAPathPrefix(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	base := start(t, t.TempDir()).url(t)
+	target, err := url.Parse(base)
+	require.NoError(t, err)
+	proxy := httptest.NewServer(http.StripPrefix("/shop/api", httputil.NewSingleHostReverseProxy(target)))
+	t.Cleanup(proxy.Close)
+	for _, path := range []string{"/shop/api/", "/shop/api/docs/"} {
+		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(proxy.URL+path), chromedp.WaitVisible(chromedp.CSS("#operations-user-register"))))
+		location, err := chromedp.Run(ctx, chromedp.Location())
+		require.NoError(t, err)
+		require.Equal(t, proxy.URL+"/shop/api/docs", strings.TrimSuffix(location, "/"))
+		if path == "/shop/api/" {
+			useThePage(ctx, t)
+		} else {
+			require.Contains(t, tryOut(ctx, t, "user-login"), "登录成功")
+		}
+	}
+}
+
+func TestASecondVisitOfThePageLoadsNoFileAgain(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	base := start(t, t.TempDir()).url(t)
+	const transferred = `performance.getEntriesByType("resource").reduce((sum, file) => sum + file.transferSize, 0)`
+	var sizes [2]int
+	for i := range sizes {
+		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(base+"/docs"), chromedp.WaitVisible(chromedp.CSS("#operations-user-register"))))
+		size, err := chromedp.Run(ctx, chromedp.Evaluate[int](transferred))
+		require.NoError(t, err)
+		sizes[i] = size
+		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
+	}
+	require.Greater(t, sizes[0], 400_000)
+	require.Less(t, sizes[0], 600_000, "the files are not compressed")
+	require.Less(t, sizes[1], 2_000, "more than a 304 for the document")
+}
+
+// axe is Deque's axe-core, from the npm folder of the tests of clients.
+func axe(t *testing.T) string {
+	t.Helper()
+	const file = "clients/node_modules/axe-core/axe.min.js"
+	script, err := os.ReadFile(file)
+	if err != nil {
+		_, err = exec.LookPath("npm")
+		need(t, "npm", err)
+		command := exec.Command("npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+		command.Dir = "clients"
+		out, err := command.CombinedOutput()
+		need(t, "npm ci: "+string(out), err)
+		script, err = os.ReadFile(file)
+		require.NoError(t, err)
+	}
+	return string(script)
+}
+
+// finding is a rule that a page breaks, and where.
+type finding struct {
+	ID, Impact string
+	Nodes      []struct {
+		HTML   string
+		Target []any
+		Any    []struct{ Message string }
+	}
+}
+
+func TestThePageHasNoFaultThatKeepsPeopleOut(t *testing.T) {
+	t.Parallel()
+	script := axe(t)
+	for _, theme := range []string{"light", "dark"} {
+		t.Run(theme, func(t *testing.T) {
+			t.Parallel()
+			ctx := browser(t, chromedp.Flag("blink-settings", "preferredColorScheme="+map[string]string{"light": "1", "dark": "0"}[theme]))
+			base := start(t, t.TempDir()).url(t)
+			require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(base+"/docs"), chromedp.WaitVisible(chromedp.CSS("#operations-user-register"))))
+			dark, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.classList.contains("dark-mode")`))
+			require.NoError(t, err)
+			require.Equal(t, theme == "dark", dark)
+			require.Contains(t, tryOut(ctx, t, "user-register"), "注册成功") // so that an operation is open
+			_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](script+"; true"))
+			require.NoError(t, err)
+			found, err := chromedp.Run(ctx, chromedp.Evaluate[[]finding]("axe.run().then(result => result.violations)", chromedp.EvalAwaitPromise))
+			require.NoError(t, err)
+			for _, finding := range found {
+				if finding.Impact == "critical" || finding.Impact == "serious" {
+					// In Swagger UI the line of an operation can be clicked, and so can buttons in it.
+					require.Equal(t, "nested-interactive", finding.ID, "%+v", finding.Nodes)
+				}
+			}
+		})
+	}
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// failover is a service on a synchronous pair of PostgreSQL servers, under load.
+// failover is a service under load on a PostgreSQL primary with a synchronous standby.
 type failover struct {
 	primary, standby *postgres
 	base             string
 	ledger           *ledger
-	stop             func() // ends the load
+	stop             func() // ends the load; may be called again
 }
 
 func newFailover(t *testing.T) *failover {
@@ -42,29 +42,29 @@ func newFailover(t *testing.T) *failover {
 	return f
 }
 
-// served does what ends an outage, waits for the next order that is acknowledged, five seconds after that at
-// most, and returns how long both took.
+// served calls end, which ends an outage, waits up to five seconds for the next acknowledged order, and returns the
+// time from the call to that order.
 func (f *failover) served(t *testing.T, end func()) time.Duration {
 	t.Helper()
 	before, began := f.ledger.count(), time.Now()
 	end()
 	require.Eventually(t, func() bool { return f.ledger.count() > before }, 5*time.Second, 2*time.Millisecond,
-		"nothing is acknowledged any more")
+		"no more orders are acknowledged")
 	return time.Since(began)
 }
 
-// finish ends the load and looks for everything that was acknowledged.
+// finish ends the load and checks everything that was acknowledged.
 func (f *failover) finish(t *testing.T, what string, outage time.Duration) {
 	t.Helper()
 	time.Sleep(time.Second)
 	f.stop()
 	require.Equal(t, 200, send("GET", f.base+"/readyz", "", "").status)
-	t.Logf("%s: served again after %v; %d failures were answered as unknown, %d as unavailable",
+	t.Logf("%s: served again after %v; %d requests failed as unknown, %d as unavailable",
 		what, outage.Round(time.Millisecond), f.ledger.unknown, f.ledger.unavailable)
 	f.ledger.checkAll(t, f.base)
 }
 
-func TestAPrimaryThatCrashesAndComesBackLosesNothing(t *testing.T) {
+func TestAPrimaryThatCrashesAndRestartsLosesNothing(t *testing.T) {
 	slow(t)
 	f := newFailover(t)
 	f.primary.stop(t, syscall.SIGQUIT)
@@ -76,7 +76,7 @@ func TestAPrimaryThatCrashesAndComesBackLosesNothing(t *testing.T) {
 	f.finish(t, "a crash and a restart in place", outage)
 }
 
-func TestAStandbyThatIsPromotedHasAllThatWasAcknowledged(t *testing.T) {
+func TestAPromotedStandbyHasEverythingAcknowledged(t *testing.T) {
 	slow(t)
 	f := newFailover(t)
 	f.primary.stop(t, syscall.SIGQUIT)
@@ -87,7 +87,7 @@ func TestAStandbyThatIsPromotedHasAllThatWasAcknowledged(t *testing.T) {
 	f.finish(t, "a crash and a promotion", outage)
 }
 
-func TestAStandbyThatIsFrozenDelaysAndLosesNothing(t *testing.T) {
+func TestAFrozenStandbyDelaysWritesAndLosesNone(t *testing.T) {
 	slow(t)
 	f := newFailover(t)
 	f.standby.freeze(t, syscall.SIGSTOP)
@@ -96,8 +96,9 @@ func TestAStandbyThatIsFrozenDelaysAndLosesNothing(t *testing.T) {
 	f.finish(t, "a standby frozen for 4 s", outage)
 }
 
-// TestAPrimaryThatGoesSilentIsGivenUp: nobody refuses a connection or ends one, as when a machine loses its power.
-func TestAPrimaryThatGoesSilentIsGivenUp(t *testing.T) {
+// TestASilentPrimaryIsAbandoned freezes the primary, which then neither refuses nor closes a connection, like a
+// machine without power.
+func TestASilentPrimaryIsAbandoned(t *testing.T) {
 	slow(t)
 	f := newFailover(t)
 	f.primary.freeze(t, syscall.SIGSTOP)
@@ -105,10 +106,10 @@ func TestAPrimaryThatGoesSilentIsGivenUp(t *testing.T) {
 	before, began := f.ledger.count(), time.Now()
 	require.Equal(t, "true", f.standby.query("SELECT pg_promote()::text"))
 	require.Eventually(t, func() bool { return f.ledger.count() > before }, 15*time.Second, 2*time.Millisecond,
-		"nothing is acknowledged any more")
+		"no more orders are acknowledged")
 	outage := time.Since(began)
 
-	second := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby)) // while the first in the URL is silent
+	second := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby)) // although the first host in the URL is silent
 	require.Equal(t, 200, send("GET", second.url(t)+"/readyz", "", "").status)
 	f.finish(t, "a silent primary and a promotion", outage)
 	f.primary.freeze(t, syscall.SIGCONT)

@@ -16,7 +16,7 @@ import (
 	"userorder/database/databasetest"
 )
 
-// requireWhole checks a file as only SQLite can.
+// requireWhole checks a database file with PRAGMA integrity_check.
 func requireWhole(t *testing.T, path string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?mode=ro")
@@ -27,20 +27,20 @@ func requireWhole(t *testing.T, path string) {
 	require.Equal(t, "ok", verdict)
 }
 
-// TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled pulls the plug on the program, not on the machine: what
-// the machine's crash would take is what TestAnAnswerComesAfterTheFlush is about.
+// TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled kills the program, not the machine. What a crash of the machine
+// would lose is the subject of TestAResponseIsSentAfterTheFlush.
 func TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
 		dir := t.TempDir()
 		p := start(t, dir, "DATABASE_URL="+url)
 		l := newLedger(login(t, p.url(t)))
 		for range rounds(3, 50) {
-			before := len(l.product)
+			before := len(l.orders)
 			wait := l.writeAll(t, p.url(t), 8)
 			time.Sleep(200*time.Millisecond + rand.N(200*time.Millisecond))
 			p.kill()
 			wait()
-			require.Greater(t, len(l.product), before, "nothing was written in this round")
+			require.Greater(t, len(l.orders), before, "nothing was written in this round")
 
 			p = start(t, dir, "DATABASE_URL="+url)
 			l.checkFresh(t, p.url(t))

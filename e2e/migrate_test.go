@@ -15,7 +15,7 @@ import (
 	"userorder/database/databasetest"
 )
 
-// userorder runs the program with arguments to its end.
+// userorder starts the program with arguments.
 func userorder(t *testing.T, dir string, args []string, settings ...string) *program {
 	t.Helper()
 	binary, err := build()
@@ -32,7 +32,7 @@ func TestAServiceMovesFromAFileToPostgres(t *testing.T) {
 	time.Sleep(500 * time.Millisecond)
 	args := []string{"migrate-data", "--from", "sqlite:data/app.db", "--to", url}
 	running := userorder(t, dir, args)
-	require.Equal(t, 1, running.exit(t), "it copies what is being written to")
+	require.Equal(t, 1, running.exit(t), "it copies a file that is in use")
 	require.Contains(t, said(t, running.stderr), "another process is using it")
 	p.kill()
 	wait()
@@ -51,10 +51,10 @@ func TestAServiceMovesFromAFileToPostgres(t *testing.T) {
 	require.True(t, send("POST", p.url(t)+"/user/login", "", testUser).ok())
 	answer := create(p.url(t), l.token, "after the move")
 	require.True(t, answer.ok())
-	require.NotContains(t, l.product, answer.Data.ID, "an id is given out again")
+	require.NotContains(t, l.orders, answer.Data.ID, "an id was used again")
 }
 
-func TestAMoveThatIsKilledIsStartedOver(t *testing.T) {
+func TestAKilledMoveStartsOver(t *testing.T) {
 	t.Parallel()
 	dir, url := t.TempDir(), databasetest.Postgres(t)
 	p := start(t, dir)
@@ -71,7 +71,7 @@ func TestAMoveThatIsKilledIsStartedOver(t *testing.T) {
 	args := []string{"migrate-data", "--from", "sqlite:data/app.db", "--to", url}
 	command := userorder(t, dir, args)
 	require.Eventually(t, func() bool { return strings.Contains(said(t, command.stdout), "orders: ") },
-		20*time.Second, time.Millisecond, "it does not begin")
+		20*time.Second, time.Millisecond, "the copy does not begin")
 	command.kill()
 	require.NotContains(t, said(t, command.stdout), "All rows")
 	refused := start(t, dir, "DATABASE_URL="+url)
@@ -84,7 +84,7 @@ func TestAMoveThatIsKilledIsStartedOver(t *testing.T) {
 	require.Equal(t, "product 100000", send("GET", p.url(t)+"/order/query/100000", token, "").Data.Product)
 }
 
-func TestTablesAreBroughtUpToDateByACommandWhereReplicasMayNot(t *testing.T) {
+func TestACommandMigratesWhereReplicasMayNot(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
 		dir := t.TempDir()
 		settings := []string{"DATABASE_URL=" + url, "AUTO_MIGRATE=false"}
@@ -101,7 +101,7 @@ func TestTablesAreBroughtUpToDateByACommandWhereReplicasMayNot(t *testing.T) {
 	})
 }
 
-func TestTheHealthcheckAsksTheServiceOnThisMachine(t *testing.T) {
+func TestHealthcheckAsksTheServiceOnThisMachine(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	port := strings.TrimPrefix(p.url(t), "http://127.0.0.1:")

@@ -3,9 +3,7 @@
 package e2e
 
 import (
-	"io"
 	"net"
-	"net/http"
 	"regexp"
 	"strings"
 	"syscall"
@@ -17,16 +15,13 @@ import (
 
 var opsAddress = regexp.MustCompile(`msg=starting .* ops=(\S+)`)
 
-func TestMetricsAreOffUnlessTheyAreAskedFor(t *testing.T) {
+func TestMetricsAreOffByDefault(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	base := p.url(t)
 	require.Contains(t, said(t, p.stdout), " ops=off traces=off\n")
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {
-		response, err := http.Get(base + path)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		require.Equal(t, 404, response.StatusCode)
+		require.Equal(t, 404, send("GET", base+path, "", "").status)
 	}
 	p.stop(t)
 }
@@ -37,12 +32,9 @@ func TestMetricsAreServedWhileTheServiceDrainsAndStopWithIt(t *testing.T) {
 	p.url(t)
 	ops := opsAddress.FindStringSubmatch(said(t, p.stdout))[1]
 	scrape := func() string {
-		response, err := http.Get("http://" + ops + "/metrics")
-		require.NoError(t, err)
-		text, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		return string(text)
+		response := send("GET", "http://"+ops+"/metrics", "", "")
+		require.Equal(t, 200, response.status)
+		return response.body
 	}
 	require.Contains(t, scrape(), "process_open_fds ")
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
@@ -53,15 +45,15 @@ func TestMetricsAreServedWhileTheServiceDrainsAndStopWithIt(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestACollectorThatNeverAnswersHoldsUpNoRequestAndTheEndForFiveSecondsAtMost(t *testing.T) {
+func TestASilentCollectorDelaysNoRequestAndDelaysShutdownByAtMostFiveSeconds(t *testing.T) {
 	t.Parallel()
-	collector, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, and nobody reads them
+	collector, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts connections, but nothing reads from them
 	require.NoError(t, err)
 	defer func() { _ = collector.Close() }()
 	p := start(t, t.TempDir(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+collector.Addr().String(), "OTEL_BSP_MAX_QUEUE_SIZE=10")
 	token := login(t, p.url(t))
 	began := time.Now()
-	for range 100 { // many more than the queue has room for
+	for range 100 { // many more than the queue holds
 		require.True(t, create(p.url(t), token, "p").ok())
 	}
 	require.Less(t, time.Since(began), 5*time.Second)

@@ -1,13 +1,14 @@
 //go:build unix
 
-// Package e2e tests the built program from outside, as its clients and its operator meet it: it is killed,
-// starved of disk, flooded and stopped. Under CHAOS=1, as make chaos sets, tests repeat themselves more often
-// and those that take long run, too.
+// Package e2e tests the built program from outside, as clients and operators use it: it kills the program, fills its
+// disk, floods it and stops it. CHAOS=1, which make chaos sets, repeats tests more often and runs the slow ones.
 package e2e
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"log"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,7 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rounds is how often a test repeats itself: a few times, or often under CHAOS=1.
+// rounds returns how often a test repeats itself: few, or often if CHAOS is set.
 func rounds(few, often int) int {
 	if os.Getenv("CHAOS") != "" {
 		return often
@@ -30,63 +31,87 @@ func rounds(few, often int) int {
 	return few
 }
 
-// slow marks a test that runs under CHAOS=1 alone.
+// slow skips a test unless CHAOS is set.
 func slow(t *testing.T) {
 	if os.Getenv("CHAOS") == "" {
-		t.Skip("takes long: make chaos runs it")
+		t.Skip("slow: make chaos runs it")
 	}
 }
 
-// need skips a test where a program or a right is missing, or fails it if REQUIRE_TOOLS=1.
+// need skips a test if err says that what is missing, such as a program or a right, or fails it if REQUIRE_TOOLS=1.
 func need(t *testing.T, what string, err error) {
+	t.Helper()
+	_ = os.Getenv("TEST_TOOLS") // a list from make, so that go test caches no result across a change of what is installed
 	switch {
 	case err == nil:
 	case os.Getenv("REQUIRE_TOOLS") == "1":
-		require.NoError(t, err, "needs %s, and REQUIRE_TOOLS is set", what)
+		require.NoError(t, err, "needs %s: REQUIRE_TOOLS is set", what)
 	default:
 		t.Skipf("needs %s: %v", what, err)
 	}
 }
 
-// build compiles the program once, into a folder that TestMain removes.
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "userorder-build-")
-	if err != nil {
-		return "", err
-	}
-	builtIn = dir
-	if err := os.Chmod(dir, 0o755); err != nil { // for tests that start it as another user
-		return "", err
-	}
-	binary := filepath.Join(dir, "userorder")
-	out, err := exec.Command("go", "build", "-o", binary, "userorder").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, out)
-	}
-	return binary, nil
-})
-
-var builtIn string
+// binaries is the folder of the built programs, which TestMain creates and removes.
+var binaries string
 
 func TestMain(m *testing.M) {
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 500
-	code := m.Run()
-	if builtIn != "" {
-		_ = os.RemoveAll(builtIn)
-	}
-	os.Exit(code)
+	os.Exit(runTests(m))
 }
 
-const secret = "a secret of the tests that is long enough"
+func runTests(m *testing.M) int {
+	var err error
+	if binaries, err = os.MkdirTemp("", "userorder-build-"); err != nil {
+		log.Print(err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(binaries) }()
+	if err := os.Chmod(binaries, 0o755); err != nil { // for tests that start a program as another user
+		log.Print(err)
+		return 1
+	}
+	return m.Run()
+}
 
-// program is the built binary, running in a folder of its own.
+// build compiles the program once.
+var build = sync.OnceValues(func() (string, error) {
+	trackSources()
+	return compile("..", "userorder")
+})
+
+// compile builds the program from the sources in a folder.
+func compile(source, name string) (binary string, err error) {
+	binary = filepath.Join(binaries, name)
+	command := exec.Command("go", "build", "-o", binary, ".")
+	command.Dir = source
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return binary, nil
+}
+
+// trackSources reads the folders of the program. Go's test cache tracks what a test opens in this module, but not
+// what the go command opens on its behalf: without this, tests of a changed program would be cached.
+func trackSources() {
+	_ = filepath.WalkDir("..", func(path string, entry fs.DirEntry, _ error) error {
+		name := entry.Name()
+		if entry.IsDir() && path != ".." && (name[0] == '.' || name == "bench" || name == "data") {
+			return filepath.SkipDir
+		}
+		return nil
+	})
+}
+
+const secret = "a secret for tests that is long enough"
+
+// program is a running program with a working folder of its own.
 type program struct {
 	*exec.Cmd
-	stdout, stderr string // the files that it writes to
+	stdout, stderr string // paths of the files that it writes to
 	ended          chan struct{}
 }
 
-// start starts the program in dir. Unless the settings say otherwise it listens on any port, without limits.
+// start starts the program in dir. By default it listens on a free port and has no rate limits.
 func start(t *testing.T, dir string, settings ...string) *program {
 	t.Helper()
 	binary, err := build()
@@ -94,7 +119,7 @@ func start(t *testing.T, dir string, settings ...string) *program {
 	return launch(t, dir, exec.Command(binary), settings...)
 }
 
-// launch is start for a command that becomes the program.
+// launch starts command as start does the built program.
 func launch(t *testing.T, dir string, command *exec.Cmd, settings ...string) *program {
 	t.Helper()
 	output := t.TempDir()
@@ -120,7 +145,7 @@ func launch(t *testing.T, dir string, command *exec.Cmd, settings ...string) *pr
 	return p
 }
 
-// said is what the program has written to a file by now.
+// said returns what a program has written to a file so far.
 func said(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -130,43 +155,43 @@ func said(t *testing.T, file string) string {
 
 var listening = regexp.MustCompile(`msg=listening address=\S*:(\d+)`)
 
-// url waits until the program says where it listens.
+// url waits until the program listens and returns its base URL.
 func (p *program) url(t *testing.T) string {
 	t.Helper()
 	var found []string
 	require.Eventually(t, func() bool {
 		found = listening.FindStringSubmatch(said(t, p.stdout))
 		return found != nil
-	}, 30*time.Second, 2*time.Millisecond, "it does not listen")
+	}, 30*time.Second, 2*time.Millisecond, "the program does not listen")
 	return "http://127.0.0.1:" + found[1]
 }
 
-// kill ends the program as a crash would.
+// kill ends the program with SIGKILL, as in a crash.
 func (p *program) kill() {
 	_ = p.Process.Kill()
 	<-p.ended
 }
 
-// exit waits for the end of the program and returns its status, which is -1 if a signal ended it.
+// exit waits until the program ends and returns its status, which is -1 if a signal ended it.
 func (p *program) exit(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:
 		return p.ProcessState.ExitCode()
 	case <-time.After(40 * time.Second):
-		require.FailNow(t, "it does not end")
+		require.FailNow(t, "the program does not end")
 		return -1
 	}
 }
 
-// stop ends the program as its operator would.
+// stop ends the program with SIGTERM and requires status 0.
 func (p *program) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, p.exit(t), said(t, p.stderr))
 }
 
-// requireOneLine checks what a program that could not start has said: one line and no secret.
+// requireOneLine checks that a failed start printed a single line without a secret.
 func requireOneLine(t *testing.T, said string) {
 	t.Helper()
 	require.Equal(t, 1, strings.Count(said, "\n"), said)

@@ -16,7 +16,7 @@ import (
 	"userorder/database/databasetest"
 )
 
-// reader does what a README says, in its order.
+// reader runs the shell blocks of a README in order.
 type reader struct {
 	dir, binary, postgres string
 	service               *program
@@ -29,7 +29,7 @@ var (
 	placeholder = "postgres://USER:PASSWORD@HOST:5432/DATABASE"
 )
 
-func TestWhatTheREADMEsSayWorks(t *testing.T) {
+func TestTheCommandsOfTheREADMEsWork(t *testing.T) {
 	for _, name := range []string{"README.md", "README.zh-CN.md"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestWhatTheREADMEsSayWorks(t *testing.T) {
 	}
 }
 
-// follow does one block. What starts the service, stops it or runs these very tests is done in another way.
+// follow runs one block. Blocks that start or stop the service, or run these very tests, are replaced.
 func (r *reader) follow(t *testing.T, block string) {
 	t.Helper()
 	switch strings.TrimSpace(block) {
@@ -57,7 +57,7 @@ func (r *reader) follow(t *testing.T, block string) {
 		r.service.stop(t)
 		r.ops = fmt.Sprint("127.0.0.1:", freePort(t))
 		r.serve(t, "OPS_ADDR="+r.ops)
-	case "make test", "make chaos", "make postman", "make bench", "make bench-quick": // which would not end here
+	case "make test", "make chaos", "make postman", "make bench", "make bench-quick": // checked for existence only
 		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	default:
@@ -78,7 +78,7 @@ func (r *reader) serve(t *testing.T, settings ...string) {
 	r.base = r.service.url(t)
 }
 
-// run runs a block and compares what it prints with the comments that say what it would.
+// run runs a block and compares its output with the comments that begin with "# {".
 func (r *reader) run(t *testing.T, block string) {
 	t.Helper()
 	var want, script []string

@@ -14,7 +14,7 @@ import (
 	"userorder/database/databasetest"
 )
 
-// replicas starts a number of programs at once on one empty PostgreSQL schema.
+// replicas starts count programs at once on one empty PostgreSQL schema.
 func replicas(t *testing.T, count int) (programs []*program, bases []string, url string) {
 	url = databasetest.Postgres(t)
 	for range count {
@@ -26,7 +26,7 @@ func replicas(t *testing.T, count int) (programs []*program, bases []string, url
 	return programs, bases, url
 }
 
-func TestTenReplicasThatStartAtOnceAllComeUp(t *testing.T) {
+func TestTenReplicasStartAtOnce(t *testing.T) {
 	t.Parallel()
 	_, bases, _ := replicas(t, 10)
 	for _, base := range bases {
@@ -34,7 +34,7 @@ func TestTenReplicasThatStartAtOnceAllComeUp(t *testing.T) {
 	}
 }
 
-// atOnce calls try many times at once and returns how often it came to each message.
+// atOnce calls try count times concurrently and counts the responses by status and message.
 func atOnce(count int, try func(n int) reply) map[string]int {
 	var mu sync.Mutex
 	outcomes := map[string]int{}
@@ -61,7 +61,7 @@ func TestReplicasAreOneService(t *testing.T) {
 
 	token := login(t, bases[0])
 	for _, base := range bases {
-		require.True(t, send("GET", base+"/user/info", token, "").ok(), "a token of one replica is not good at another")
+		require.True(t, send("GET", base+"/user/info", token, "").ok(), "a replica rejects the token of another")
 	}
 
 	order := create(bases[1], token, "to be cancelled").Data.ID
@@ -81,7 +81,7 @@ func TestReplicasAreOneService(t *testing.T) {
 	require.Len(t, ids, 100)
 }
 
-func TestWrongPasswordsCountForAllReplicasTogether(t *testing.T) {
+func TestWrongPasswordsCountAcrossReplicas(t *testing.T) {
 	t.Parallel()
 	url := databasetest.Postgres(t)
 	var bases []string
@@ -98,7 +98,7 @@ func TestWrongPasswordsCountForAllReplicasTogether(t *testing.T) {
 	}
 }
 
-func TestAReplicaThatIsKilledUnderLoadTakesNothingWithIt(t *testing.T) {
+func TestAReplicaKilledUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
 	programs, bases, url := replicas(t, 3)
 	l := newLedger(login(t, bases[0]))
@@ -113,7 +113,7 @@ func TestAReplicaThatIsKilledUnderLoadTakesNothingWithIt(t *testing.T) {
 		programs[victim].kill()
 		before := l.count()
 		time.Sleep(100 * time.Millisecond)
-		require.Greater(t, l.count(), before, "the others do not go on")
+		require.Greater(t, l.count(), before, "the other replicas stopped writing")
 		close(over)
 		for _, wait := range waits {
 			wait()

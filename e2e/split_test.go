@@ -19,7 +19,7 @@ import (
 	"userorder/e2e/tutorial"
 )
 
-// nginx starts nginx as deploy/nginx.conf has it, but with other addresses, and returns its URL.
+// nginx starts nginx with deploy/nginx.conf, in which it replaces addresses, and returns its URL.
 func nginx(t *testing.T, replace map[string]string) string {
 	t.Helper()
 	binary, err := exec.LookPath("nginx")
@@ -36,7 +36,7 @@ func nginx(t *testing.T, replace map[string]string) string {
 		require.Equal(t, 1, strings.Count(config, from), from)
 		config = strings.Replace(config, from, to, 1)
 	}
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} { // whose defaults are root's
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} { // the default folders belong to root
 		config = strings.Replace(config, "http {", fmt.Sprintf("http {\n%s_temp_path %s/%s;", kind, dir, kind), 1)
 	}
 	file := filepath.Join(dir, "nginx.conf")
@@ -50,11 +50,11 @@ func nginx(t *testing.T, replace map[string]string) string {
 	})
 	base := fmt.Sprintf("http://127.0.0.1:%d", port)
 	require.Eventually(t, func() bool { return send("GET", base+"/healthz", "", "").status > 0 }, 10*time.Second, 10*time.Millisecond,
-		"nginx does not answer")
+		"nginx does not respond")
 	return base
 }
 
-// split is each module as a service of its own, two replicas each, behind nginx.
+// split runs each module as a service of its own, with two replicas each, behind nginx.
 type split struct {
 	base          string
 	users, orders [2]*program
@@ -81,7 +81,7 @@ func newSplit(t *testing.T) *split {
 	return s
 }
 
-func TestAClientOfTheTutorialDoesNotNoticeThatItsModulesAreServices(t *testing.T) {
+func TestAClientOfTheTutorialWorksWithModulesAsServices(t *testing.T) {
 	t.Parallel()
 	tutorial.Follow(t, newSplit(t).base, http.DefaultClient.Do)
 }
@@ -90,9 +90,9 @@ func TestEachModuleWorksWhileTheOtherIsDown(t *testing.T) {
 	t.Parallel()
 	s := newSplit(t)
 	token := login(t, s.base)
-	require.True(t, create(s.base, token, "with everybody up").ok())
+	require.True(t, create(s.base, token, "with all services up").ok())
 
-	s.users[0].kill() // one of two: nobody notices
+	s.users[0].kill() // the other replica takes over
 	for range 20 {
 		require.True(t, send("GET", s.base+"/user/info", token, "").ok())
 	}
@@ -101,12 +101,12 @@ func TestEachModuleWorksWhileTheOtherIsDown(t *testing.T) {
 	s.users[1].kill()
 	answer := send("GET", s.base+"/user/info", token, "")
 	require.Equal(t, 503, answer.status)
-	require.Equal(t, "服务暂不可用，请稍后重试", answer.Msg, "the answer is nginx's own page")
+	require.Equal(t, "服务暂不可用，请稍后重试", answer.Msg, "nginx responds with its own page")
 	answer = send("POST", s.base+"/user/register", "", testUser)
-	require.Equal(t, "结果未知，请查询后再决定是否重试", answer.Msg, "whoever wanted a change is told that there was none")
+	require.Equal(t, "结果未知，请查询后再决定是否重试", answer.Msg, "a write that may have happened is reported as failed")
 	require.Empty(t, answer.header.Get("Retry-After"))
 	for range 10 {
-		require.True(t, create(s.base, token, "with all users' instances down").ok())
+		require.True(t, create(s.base, token, "with no user service up").ok())
 	}
 
 	s.users[0] = s.start("user", 0)
@@ -119,7 +119,7 @@ func TestEachModuleWorksWhileTheOtherIsDown(t *testing.T) {
 		5*time.Second, 50*time.Millisecond)
 }
 
-func TestModulesOnFilesOfTheirOwnShareASecretAndNothingElse(t *testing.T) {
+func TestModulesOnFilesOfTheirOwnShareOnlyASecret(t *testing.T) {
 	t.Parallel()
 	users := start(t, t.TempDir(), "MODULES=user")
 	orders := start(t, t.TempDir(), "MODULES=order")

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
+func TestAFailedStartPrintsItsReason(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -36,22 +36,23 @@ func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
 			"wrong settings:\nPORT is \"http\" but must be a whole number from 0 to 65535.\n"},
 		{"several wrong settings", []string{"TOKEN_TTL=60", "MODULES=users", "JWT_SECRET=jwt-secret-string"}, 2,
 			"wrong settings:\nMODULES has \"users\" but knows only: user, order.\n" +
-				"TOKEN_TTL is \"60\" but must be a time of at least 1s, like 90s, 15m or 1h.\n" +
-				"JWT_SECRET is the secret of the tutorial, which everybody knows.\n"},
-		{"a proxy that is no network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
+				"TOKEN_TTL is \"60\" but must be a time from 1s to 8784h, like 90s, 15m or 1h.\n" +
+				"JWT_SECRET is the tutorial's secret, which everybody knows.\n"},
+		{"a trusted proxy that is not a network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
 			"wrong settings:\nTRUSTED_PROXIES has \"10.0.0.0/33\" but takes networks like 10.0.0.0/8 or fd00::/8.\n"},
 		{"an ops address without a port", []string{"OPS_ADDR=127.0.0.1"}, 2,
 			"wrong settings:\nOPS_ADDR is \"127.0.0.1\" but must be off or HOST:PORT, like 127.0.0.1:5001.\n"},
-		{"an ops address that is taken", []string{"OPS_ADDR=127.0.0.1:" + port}, 1,
+		{"an ops address in use", []string{"OPS_ADDR=127.0.0.1:" + port}, 1,
 			"userorder: OPS_ADDR: listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
-		{"a port that is taken", []string{"PORT=" + port}, 1,
-			"userorder: listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
+		{"a port in use", []string{"PORT=" + port}, 1,
+			"userorder: port " + port + " is taken: stop the other program, or set PORT to another port: " +
+				"listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
 		{"a database that is a folder", []string{"DATABASE_URL=sqlite:" + folder}, 1,
 			"userorder: open sqlite:" + folder + ": open " + folder + ": is a directory: " +
 				"this user must be able to write there, or DATABASE_URL be another path\n"},
-		{"a database that is noise", []string{"DATABASE_URL=sqlite:" + noise}, 1,
+		{"a file that is not a database", []string{"DATABASE_URL=sqlite:" + noise}, 1,
 			"userorder: open sqlite:" + noise + ": it is not a database of this program: restore a backup if it was one, or set"},
-		{"a server that does not answer", []string{"DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/db"}, 1,
+		{"a server that does not respond", []string{"DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/db"}, 1,
 			"userorder: open postgres://me@127.0.0.1:1/db: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -66,7 +67,7 @@ func TestAProgramThatCannotStartSaysWhyAndExits(t *testing.T) {
 	}
 }
 
-func TestAWordThatIsNoCommandIsAnsweredWithTheUsage(t *testing.T) {
+func TestAnInvalidCommandPrintsTheUsage(t *testing.T) {
 	t.Parallel()
 	binary, err := build()
 	require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestAWordThatIsNoCommandIsAnsweredWithTheUsage(t *testing.T) {
 	}
 }
 
-func TestHelpIsASuccess(t *testing.T) {
+func TestHelpVersionAndConfigSucceed(t *testing.T) {
 	t.Parallel()
 	binary, err := build()
 	require.NoError(t, err)
@@ -90,20 +91,20 @@ func TestHelpIsASuccess(t *testing.T) {
 	}
 }
 
-// asNobody makes a command run as a user who may do nothing. Root's rights know no unwritable folders.
+// asNobody makes a command run as an unprivileged user, since root can write to any folder.
 func asNobody(command *exec.Cmd) {
 	if os.Getuid() != 0 {
-		return // the user of the tests will do
+		return // the tests run without privileges already
 	}
 	const nobody = 65534
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 }
 
-func TestAFolderThatCannotBeWrittenIsSaidAtTheStart(t *testing.T) {
+func TestAnUnwritableFolderFailsTheStart(t *testing.T) {
 	t.Parallel()
 	binary, err := build()
 	require.NoError(t, err)
-	dir, err := os.MkdirTemp("", "userorder-readonly-") // open to be entered, unlike t.TempDir
+	dir, err := os.MkdirTemp("", "userorder-readonly-") // not t.TempDir, which only its owner can enter
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Chmod(dir, 0o555))
@@ -122,7 +123,7 @@ func TestAFolderThatCannotBeWrittenIsSaidAtTheStart(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-func TestASecondProcessOnTheSameFileEndsAtOnce(t *testing.T) {
+func TestASecondProcessOnTheSameFileExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := start(t, dir)
@@ -134,13 +135,13 @@ func TestASecondProcessOnTheSameFileEndsAtOnce(t *testing.T) {
 	stderr := said(t, second.stderr)
 	requireOneLine(t, stderr)
 	require.Contains(t, stderr, "open sqlite:./data/app.db: another process is using it")
-	require.True(t, create(first.url(t), token, "the first is unharmed").ok())
+	require.True(t, create(first.url(t), token, "by the first process").ok())
 	first.kill()
-	third := start(t, dir) // the lock has gone with the process
+	third := start(t, dir) // the lock ended with the process
 	require.True(t, send("GET", third.url(t)+"/order/query/1", token, "").ok())
 }
 
-func TestSignalsEndTheProgramWithStatus0(t *testing.T) {
+func TestSIGTERMAndSIGINTExitWithStatus0(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		p := start(t, t.TempDir())
@@ -151,7 +152,7 @@ func TestSignalsEndTheProgramWithStatus0(t *testing.T) {
 	}
 }
 
-func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
+func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, dir, "JWT_SECRET=")

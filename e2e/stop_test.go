@@ -18,14 +18,14 @@ import (
 	"userorder/database/databasetest"
 )
 
-// waitUntilStopping returns once the program has taken notice of a signal.
+// waitUntilStopping waits until the program logs that it stops.
 func (p *program) waitUntilStopping(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return strings.Contains(said(t, p.stdout), "msg=stopping") },
-		10*time.Second, time.Millisecond, "it does not stop")
+		10*time.Second, time.Millisecond, "the program does not log that it stops")
 }
 
-// halfSent starts a request that creates an order and leaves out the end of its body.
+// halfSent sends a request that creates an order, without the last byte of its body.
 func halfSent(t *testing.T, base, token, body string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
@@ -37,19 +37,19 @@ func halfSent(t *testing.T, base, token, body string) net.Conn {
 	return conn
 }
 
-func TestAStopUnderLoadFinishesWhatHasBegun(t *testing.T) {
+func TestAStopUnderLoadFinishesRequestsInFlight(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
 		dir := t.TempDir()
 		p := start(t, dir, "DATABASE_URL="+url)
 		l := newLedger(login(t, p.url(t)))
-		const body = `{"product":"half of it came before the stop","price":1}`
+		const body = `{"product":"sent before and after the stop","price":1}`
 		for range rounds(2, 20) {
 			wait := l.writeAll(t, p.url(t), 4)
 			var begun []net.Conn
 			for range 50 {
 				begun = append(begun, halfSent(t, p.url(t), l.token, body))
 			}
-			time.Sleep(200 * time.Millisecond) // the program has read what there is of them
+			time.Sleep(200 * time.Millisecond) // the program has read the first part of them
 			require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 			p.waitUntilStopping(t)
 			for _, conn := range begun {
@@ -73,11 +73,11 @@ func TestAStopUnderLoadFinishesWhatHasBegun(t *testing.T) {
 	})
 }
 
-func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
+func TestASecondSignalExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	token := login(t, p.url(t))
-	halfSent(t, p.url(t), token, `{"product":"never","price":1}`) // keeps it from ending by itself
+	halfSent(t, p.url(t), token, `{"product":"never","price":1}`) // delays the end
 	time.Sleep(200 * time.Millisecond)
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	p.waitUntilStopping(t)

@@ -4,63 +4,48 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 )
 
-// Config is what NewEngine needs.
+// Config configures NewEngine.
 type Config struct {
 	Log            *slog.Logger
-	Ready          func(context.Context) error // nil while the service can do its work
-	Translate      Translator                  // may be nil
-	TrustedProxies []string                    // CIDRs whose X-Forwarded-For counts
-	Origins        []string                    // whose pages may use the service, like https://example.com
-	Limit          Limit                       // for all requests of a client address together
-	Observe        func(Answered)              // told of each request; may be nil, must be quick
+	Ready          func(context.Context) error // returns nil while the service can do its work
+	Translate      func(error) *Error          // the answer to an error that is not for clients, or nil; may be nil
+	TrustedProxies []string                    // networks whose X-Forwarded-For counts, as ParseNetwork takes them
+	Origins        []string                    // allowed in CORS, as CheckOrigin takes them
+	Limit          Limit                       // of all requests of a client address
+	Observe        func(Answered)              // called after each request; may be nil, must be fast
 }
 
-// NewEngine returns an engine that answers in the envelope whatever it is asked, with the health routes and
-// without any other. It fails if a trusted proxy is neither an address nor a CIDR, and panics if an origin is
-// none.
+// NewEngine returns an engine with the health routes only. Whatever it is asked, it answers in the envelope. It
+// returns an error if a trusted proxy or an origin is invalid.
 func NewEngine(cfg Config) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false // gin would redirect in HTML, before any middleware
 	engine.HandleMethodNotAllowed = true
-	engine.RemoteIPHeaders = []string{"X-Forwarded-For"} // and not X-Real-IP, which gin takes as well
-	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"} // gin's default has X-Real-IP as well
+	trusted, err := trustProxies(engine, cfg.TrustedProxies)
+	if err != nil {
 		return nil, err
 	}
-	engine.Use(logged(cfg), recovering, secured())
-	// Before the limits: a probe must not be refused because somebody else behind its address is busy.
-	health := []string{http.MethodGet, http.MethodHead}
-	engine.Match(health, "/healthz", Handle(alive))
-	engine.Match(health, "/readyz", Handle(ready(cfg.Ready)))
+	engine.Use(logged(cfg, forwarded(cfg.Log, trusted)), recovering, secured())
+	mountHealth(engine, cfg.Ready) // before the limits, which must not fail a probe behind a busy address
 
 	if len(cfg.Origins) > 0 {
+		for _, origin := range cfg.Origins {
+			if err := CheckOrigin(origin); err != nil {
+				return nil, fmt.Errorf("origin %q: %w", origin, err)
+			}
+		}
 		allow, answer := crossOrigin(cfg.Origins)
 		engine.Use(allow, Limited("requests", cfg.Limit), answer)
 	} else {
 		engine.Use(Limited("requests", cfg.Limit))
 	}
 	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
-	engine.NoMethod(Handle(func(*gin.Context) error { return ErrMethodNotAllowed }))
+	engine.NoMethod(Handle(func(*gin.Context) error { return errMethodNotAllowed }))
 	return engine, nil
-}
-
-// alive serves GET /healthz.
-func alive(c *gin.Context) error {
-	return OK(c, Text{"运行中", "alive"}, Empty{})
-}
-
-// ready serves GET /readyz.
-func ready(check func(context.Context) error) func(*gin.Context) error {
-	notReady := newError(http.StatusServiceUnavailable, "未就绪", "not ready")
-	return func(c *gin.Context) error {
-		if err := check(c.Request.Context()); err != nil {
-			return fmt.Errorf("%w: %w", notReady, err) // the cause is for the log
-		}
-		return OK(c, Text{"就绪", "ready"}, Empty{})
-	}
 }

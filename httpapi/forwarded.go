@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -9,53 +11,40 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// forwarded returns what must come before gin reads X-Forwarded-For to find the address of a client: the one that a
-// trusted proxy has for it, else that of the peer. It warns once of a header that does not count, because the peer may
-// be a proxy of the operator's that was forgotten in the settings, behind which all clients are one.
-func forwarded(cfg Config) gin.HandlerFunc {
-	trusted := prefixes(cfg.TrustedProxies)
+// trustProxies makes engine trust the X-Forwarded-For of the proxies, and returns them parsed.
+func trustProxies(engine *gin.Engine, proxies []string) (trusted []netip.Prefix, err error) {
+	var texts []string
+	for _, proxy := range proxies {
+		network, err := ParseNetwork(proxy)
+		if err != nil {
+			return nil, fmt.Errorf("trusted proxy %q: %w", proxy, err)
+		}
+		trusted, texts = append(trusted, network), append(texts, network.String())
+	}
+	return trusted, engine.SetTrustedProxies(texts) // nil trusts none
+}
+
+// forwarded returns a handler that prepares X-Forwarded-For for gin, which takes the client's address from it if the
+// peer is a trusted proxy. It logs one warning if the header is ignored: the peer may be a proxy that is missing from
+// the settings, and then all its clients share one address.
+func forwarded(log *slog.Logger, trusted []netip.Prefix) gin.HandlerFunc {
 	var warned atomic.Bool
 	return func(c *gin.Context) {
 		if !joinLines(c.Request.Header, "X-Forwarded-For") || warned.Load() {
 			return
 		}
 		if peer := c.RemoteIP(); !contain(trusted, peer) && warned.CompareAndSwap(false, true) {
-			cfg.Log.Warn("X-Forwarded-For does not count: it came from a peer that is not in TRUSTED_PROXIES", "peer", peer)
+			log.Warn("X-Forwarded-For is ignored: the peer is not in TRUSTED_PROXIES", "peer", peer)
 		}
 	}
 }
 
-// joinLines makes one line of a header that stands on several (RFC 9110, section 5.3), and reports whether it is
-// there. gin reads the first line alone, which is the client's own where a proxy adds one for what it knows.
+// joinLines joins the lines of a header into one (RFC 9110, section 5.3) and reports whether the header is present.
+// gin reads the first line only, which a client can forge where its proxy appends a line.
 func joinLines(header http.Header, name string) bool {
 	lines := header[name]
 	if len(lines) > 1 {
 		header.Set(name, strings.Join(lines, ", "))
 	}
 	return len(lines) > 0
-}
-
-// prefixes reads addresses and CIDRs. It leaves out what is neither, which gin refuses.
-func prefixes(texts []string) (all []netip.Prefix) {
-	for _, text := range texts {
-		if address, err := netip.ParseAddr(text); err == nil {
-			all = append(all, netip.PrefixFrom(address, address.BitLen()))
-		} else if prefix, err := netip.ParsePrefix(text); err == nil {
-			all = append(all, prefix)
-		}
-	}
-	return all
-}
-
-func contain(networks []netip.Prefix, peer string) bool {
-	address, err := netip.ParseAddr(peer)
-	if err != nil {
-		return false
-	}
-	for _, network := range networks {
-		if network.Contains(address.Unmap().WithZone("")) {
-			return true
-		}
-	}
-	return false
 }

@@ -16,9 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 )
 
-// parcel has an s and a k in its names: those are the letters that Unicode folds to from beyond ASCII.
+// parcel has s and k in its names, the letters to which Unicode folds characters beyond ASCII.
 type parcel struct {
 	Task  string     `json:"task"`
 	Word  word       `json:"word"`
@@ -26,20 +27,20 @@ type parcel struct {
 	Owner httpapi.ID `json:"owner,omitzero"`
 }
 
-// The messages that a 400 may have, and those beside its fields. Anything else would be Go's own words.
+// All messages of a 400 and of its fields. Any other would be a Go error text.
 var (
 	formMessages = []string{
-		"the body is not valid UTF-8", "the body is not valid JSON", "the body must be one JSON object",
-		"the body names a field twice", "the JSON must not nest deeper than 16 levels",
-		"a JSON string holds a lone surrogate", "a JSON string must not hold U+0000",
+		"the body is not valid UTF-8", "the body is not valid JSON", "the body must be a JSON object",
+		"the body has a duplicate field", "the JSON must not nest deeper than 16 levels",
+		"a JSON string contains a lone surrogate", "a JSON string must not contain U+0000",
 	}
 	fieldMessages = []string{
 		"is missing", "must not be null", "must not be empty", "must be a string", "has the wrong type",
-		"is written in another case", "must not hold spaces", "must be a positive integer id",
+		"has the wrong letter case", "must not contain spaces", "must be a positive integer id",
 	}
 )
 
-// FuzzBind holds Bind against the rules, written down once more upon json.Decoder and regexp.
+// FuzzBind compares Bind with a second implementation of its rules, on json.Decoder and regexp.
 func FuzzBind(f *testing.F) {
 	for _, body := range bodies {
 		f.Add([]byte(body))
@@ -54,7 +55,7 @@ func FuzzBind(f *testing.F) {
 	}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		read = parcel{}
-		r := post(string(body))
+		r := httpapitest.Request("POST /things", "", string(body))
 		r.Header.Set("Accept-Language", "en")
 		got := serve(t, engine, r)
 		status := got.ResponseRecorder.Code
@@ -80,7 +81,7 @@ func FuzzBind(f *testing.F) {
 	})
 }
 
-// listed returns the names of the fields that an answer finds fault with.
+// listed returns the names of the fields that a response lists as invalid.
 func listed(t *testing.T, got answer) (names []string) {
 	var data struct {
 		Errors []struct{ Field, Msg string }
@@ -93,12 +94,12 @@ func listed(t *testing.T, got answer) (names []string) {
 	return names
 }
 
-// surrogates finds pairs, single ones and all other escapes, so that the u of `\\ud800` begins nothing.
+// surrogates matches pairs, lone ones and all other escapes, so that the u in `\\ud800` starts no match.
 var surrogates = regexp.MustCompile(
 	`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.`)
 
-// faultOf says what keeps a text from being one strict object, or nothing. With the code under test it
-// shares only what Go itself has of UTF-8 and JSON; json.Valid, because json.Decoder is known to be lax.
+// faultOf returns the reason why text is not a strict object, or "". It shares only utf8.Valid and json.Valid with the
+// code under test; the latter because json.Decoder is known to be lax.
 func faultOf(t *testing.T, text []byte) string {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return "no JSON"
@@ -125,7 +126,7 @@ func faultOf(t *testing.T, text []byte) string {
 	return faultWithin(t, text)
 }
 
-// faultWithin looks at every token, for what no level of an object may have.
+// faultWithin checks every token for what is refused at all levels.
 func faultWithin(t *testing.T, text []byte) string {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -150,7 +151,7 @@ func faultWithin(t *testing.T, text []byte) string {
 
 var positive = regexp.MustCompile(`\A[1-9][0-9]{0,18}\z`)
 
-// parcelOf reads a strict object into a parcel, and says which of its fields break a rule.
+// parcelOf decodes a strict object and returns the names of its invalid fields.
 func parcelOf(t *testing.T, text []byte) (p parcel, bad []string) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -173,7 +174,7 @@ func parcelOf(t *testing.T, text []byte) (p parcel, bad []string) {
 			return err == nil || !sent
 		},
 		"owner": func(value any, sent bool) bool {
-			digits := fmt.Sprint(value) // those of a string, too
+			digits := fmt.Sprint(value) // of a string, too
 			id, err := strconv.ParseInt(digits, 10, 64)
 			p.Owner = httpapi.ID(id)
 			return err == nil && positive.MatchString(digits) || !sent
@@ -186,7 +187,7 @@ func parcelOf(t *testing.T, text []byte) (p parcel, bad []string) {
 	return p, bad
 }
 
-// miscased reports whether encoding/json would take another key of the object for name.
+// miscased reports whether encoding/json would accept another key of the object as name.
 func miscased(object map[string]any, name string) bool {
 	for key := range object {
 		if key != name && regexp.MustCompile(`(?i)\A`+name+`\z`).MatchString(key) {

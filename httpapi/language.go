@@ -7,10 +7,10 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Text is something said to people, in each language that the service speaks. As an error it is what is
-// wrong with one value of a request.
+// Text is a text for people in every language of the service. As an error it is the fault of one value.
 type Text struct{ ZH, EN string }
 
+// Error returns the English text.
 func (t Text) Error() string { return t.EN }
 
 // speech is one of the languages.
@@ -19,7 +19,7 @@ type speech struct {
 	of     func(Text) string
 }
 
-// The first one answers clients that ask for none, or for none that we speak.
+// The first one is the default.
 var (
 	matcher  = language.NewMatcher([]language.Tag{language.Chinese, language.English})
 	speeches = []speech{
@@ -28,8 +28,8 @@ var (
 	}
 )
 
-// languageOf picks a language by Accept-Language (RFC 9110, section 12.5.4), which may stand on several
-// lines.
+// languageOf returns the language that Accept-Language asks for (RFC 9110, section 12.5.4). The header may have
+// several lines.
 func languageOf(r *http.Request) speech {
 	accepted := strings.Join(r.Header["Accept-Language"], ",")
 	if accepted == "" {

@@ -3,8 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"io"
-	"net/http"
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,29 +11,27 @@ import (
 // maxDepth is how deep objects and arrays may nest; the outermost object is level 1.
 const maxDepth = 16
 
-// What is wrong with a text that should be one JSON object.
+// The errors of ParseObject. They say nothing of where the text comes from, which may be a body or a token.
 var (
-	errNotUTF8   = badRequest("请求体不是有效的 UTF-8", "the body is not valid UTF-8")
-	errNotJSON   = badRequest("请求体不是有效的 JSON", "the body is not valid JSON")
-	errNotObject = badRequest("请求体必须是一个 JSON 对象", "the body must be one JSON object")
-	errDuplicate = badRequest("请求体中有重复的字段", "the body names a field twice")
-	errTooDeep   = badRequest("JSON 嵌套不能超过 16 层", "the JSON must not nest deeper than 16 levels")
-	errSurrogate = badRequest("JSON 字符串中有孤立的代理项", "a JSON string holds a lone surrogate")
-	errNUL       = badRequest("JSON 字符串中不能有 U+0000", "a JSON string must not hold U+0000")
+	errNotUTF8   = errors.New("not valid UTF-8")
+	errNotJSON   = errors.New("not valid JSON")
+	errNotObject = errors.New("not a JSON object")
+	errDuplicate = errors.New("duplicate name")
+	errTooDeep   = errors.New("nested deeper than 16 levels")
+	errSurrogate = errors.New("lone surrogate in a string")
+	errNUL       = errors.New("U+0000 in a string")
 )
 
-// Object is a JSON object whose values have not been read yet.
+// Object is a JSON object whose values are not decoded yet. They share the memory of the text.
 type Object map[string]json.RawMessage
 
-func badRequest(zh, en string) *Error { return newError(http.StatusBadRequest, zh, en) }
-
-// ParseObject reads one JSON object as strictly as I-JSON (RFC 7493) asks, unlike encoding/json, which
-// lets the last of two equal names win and replaces what is not Unicode. Its errors are *Error, 400.
+// ParseObject parses a single JSON object as strictly as I-JSON (RFC 7493) demands. Unlike encoding/json it refuses
+// duplicate names and whatever is not Unicode, and also U+0000 and more than 16 levels of nesting.
 func ParseObject(text []byte) (Object, error) {
 	switch {
 	case !utf8.Valid(text):
 		return nil, errNotUTF8
-	case !json.Valid(text): // so the grammar is no concern of what follows
+	case !json.Valid(text): // all code below relies on valid syntax
 		return nil, errNotJSON
 	}
 	rest := skipSpace(text)
@@ -64,19 +61,8 @@ func ParseObject(text []byte) (Object, error) {
 	return object, nil
 }
 
-func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
-
-// unquote returns what a JSON string says.
-func unquote(text []byte) (name string) {
-	if bytes.IndexByte(text, '\\') < 0 {
-		return string(text[1 : len(text)-1])
-	}
-	_ = json.Unmarshal(text, &name) // json.Valid has seen it
-	return name
-}
-
-// Misspelled reports whether the object has a name that differs from name in case alone. Such a name would
-// be a mistake or a trick: encoding/json and others take it for the right one.
+// Misspelled reports whether the object has a name that differs from name in case alone. Such a name is a mistake
+// or an attack: encoding/json, among others, accepts it as name.
 func (o Object) Misspelled(name string) bool {
 	for sent := range o {
 		if sent != name && strings.EqualFold(sent, name) {
@@ -86,10 +72,21 @@ func (o Object) Misspelled(name string) bool {
 	return false
 }
 
-// checkValue returns the length of the value that text, which goes on behind it, begins with. It looks at
-// what json.Valid passes over: how deep the value nests, and escapes that stand for no character.
+func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
+
+// unquote returns the value of a JSON string.
+func unquote(text []byte) (value string) {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return string(text[1 : len(text)-1])
+	}
+	_ = json.Unmarshal(text, &value) // cannot fail after json.Valid
+	return value
+}
+
+// checkValue returns the length of the value at the start of text, which must not be the end of the text. It checks
+// what json.Valid does not: the depth of nesting, and escapes that stand for no character.
 func checkValue(text []byte) (length int, err error) {
-	depth := 1 // the object around the value
+	depth := 1 // inside the outer object
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '{', '[':
@@ -98,7 +95,7 @@ func checkValue(text []byte) (length int, err error) {
 			}
 		case '}', ']':
 			if depth--; depth == 0 {
-				return i, nil // the end of the object around a number or a word
+				return i, nil // a number or a literal ends with the outer object
 			}
 			if depth == 1 {
 				return i + 1, nil
@@ -113,15 +110,15 @@ func checkValue(text []byte) (length int, err error) {
 			}
 		case ',', ' ', '\t', '\r', '\n':
 			if depth == 1 {
-				return i, nil // the end of a number or a word
+				return i, nil // the end of a number or a literal
 			}
 		}
 	}
-	return 0, io.ErrUnexpectedEOF // json.Valid has seen the end of the object
+	return 0, errNotJSON // unreachable after json.Valid
 }
 
-// checkString checks the escapes of a string that starts at text, and returns how many bytes it takes with
-// its closing quote.
+// checkString checks the escapes of the string whose opening quote precedes text. It returns the length of the
+// string with its closing quote.
 func checkString(text []byte) (length int, err error) {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -146,10 +143,10 @@ func checkString(text []byte) (length int, err error) {
 			i += 5
 		}
 	}
-	return 0, io.ErrUnexpectedEOF // json.Valid has seen the closing quote
+	return 0, errNotJSON // unreachable after json.Valid
 }
 
-// escapedUnit returns the UTF-16 code unit of the \uXXXX that text begins with, or 0.
+// escapedUnit returns the UTF-16 code unit of the \uXXXX at the start of text, or 0 if there is none.
 func escapedUnit(text []byte) uint32 {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0
@@ -157,7 +154,7 @@ func escapedUnit(text []byte) uint32 {
 	return hex4(text[2:])
 }
 
-// hex4 reads four hexadecimal digits.
+// hex4 parses four hexadecimal digits.
 func hex4(text []byte) (unit uint32) {
 	for _, digit := range text[:4] {
 		unit <<= 4

@@ -1,8 +1,6 @@
 package httpapi_test
 
 import (
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +8,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 )
+
+func TestCheckOrigin(t *testing.T) {
+	for _, text := range []string{
+		"https://shop.example.com", "http://localhost:3000", "http://shop.example", "https://shop.example:80", "http://[::1]:8080",
+		"https://xn--fiqs8s",
+	} {
+		require.NoError(t, httpapi.CheckOrigin(text), text)
+	}
+	for _, text := range []string{
+		"", "*", "null", "shop.example", "https://", "https://*.example", "https://shop.example/", "https://shop.example/path",
+		"https://shop.example?q", "https://shop.example#f", "https://me@shop.example", "https://shop.example:443", "http://shop.example:80",
+		"https://Shop.example", "HTTPS://shop.example", "ftp://shop.example", "https://:8080", "https://shop.example ", "://",
+	} {
+		require.EqualError(t, httpapi.CheckOrigin(text),
+			"takes origins like https://shop.example.com, without a path, a usual port or a *", text)
+	}
+	_, err := httpapi.NewEngine(httpapi.Config{Log: silent, Origins: []string{"https://shop.example", "*"}})
+	require.ErrorContains(t, err, `origin "*": takes origins like`)
+}
 
 func TestWhichPagesMayUseTheService(t *testing.T) {
 	const ours, foreign = "https://shop.example.com", "https://evil.example.com"
@@ -39,8 +57,7 @@ func TestWhichPagesMayUseTheService(t *testing.T) {
 			engine.POST("/things", httpapi.Handle(func(c *gin.Context) error {
 				return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
 			}))
-			method, path, _ := strings.Cut(test.request, " ")
-			r := httptest.NewRequest(method, path, nil)
+			r := httpapitest.Request(test.request, "", "")
 			r.Host = "api.example.com"
 			if test.origin != "" {
 				r.Header.Set("Origin", test.origin)
@@ -48,8 +65,7 @@ func TestWhichPagesMayUseTheService(t *testing.T) {
 			if test.preflight {
 				r.Header.Set("Access-Control-Request-Method", "POST")
 			}
-			w := httptest.NewRecorder()
-			engine.ServeHTTP(w, r)
+			w := httpapitest.Serve(engine, r)
 			require.Equal(t, test.status, w.Code)
 			require.Equal(t, test.allowed, w.Header().Get("Access-Control-Allow-Origin"))
 			require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
@@ -66,7 +82,7 @@ func TestWhichPagesMayUseTheService(t *testing.T) {
 }
 
 func TestWithoutOriginsNoPageIsToldAnything(t *testing.T) {
-	r := httptest.NewRequest("GET", "/healthz", nil)
+	r := httpapitest.Request("GET /healthz", "", "")
 	r.Header.Set("Origin", "https://shop.example.com")
 	got := serve(t, newEngine(t, httpapi.Config{}), r)
 	require.Equal(t, 200, got.ResponseRecorder.Code)
@@ -78,12 +94,12 @@ func TestARefusedPageIsLimitedLikeEverybodyElse(t *testing.T) {
 		Origins: []string{"https://shop.example.com"}, Limit: httpapi.Limit{Count: 1, Per: time.Hour, Burst: 2},
 	})
 	for i, want := range []int{403, 403, 429} {
-		r := httptest.NewRequest("OPTIONS", "/things", nil)
+		r := httpapitest.Request("OPTIONS /things", "", "")
 		r.Header.Set("Origin", "https://evil.example.com")
 		r.Header.Set("Access-Control-Request-Method", "POST")
 		require.Equal(t, want, serve(t, engine, r).ResponseRecorder.Code, i)
 	}
-	r := httptest.NewRequest("GET", "/things", nil)
+	r := httpapitest.Request("GET /things", "", "")
 	r.Header.Set("Origin", "https://shop.example.com")
 	got := serve(t, engine, r)
 	require.Equal(t, 429, got.ResponseRecorder.Code)

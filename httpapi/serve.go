@@ -7,34 +7,48 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
-// How long the parts of an exchange may take. What a slow or silent client holds is given back after them.
+// Timeouts that free what a slow or silent client holds.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second
-	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
 
-	// drainTimeout bounds the wait for requests in flight when the server stops.
+	// quietTime is how long a connection has been idle at least when it is closed at a stop: a request may be on its
+	// way on one that was busy a moment ago.
+	quietTime = 250 * time.Millisecond
+
+	// drainTimeout bounds the wait for requests in flight at shutdown.
 	drainTimeout = 25 * time.Second
 )
 
-// Serve answers requests on listener until ctx ends, which is what makes the service unready. It goes on
-// serving for delay, so that a balancer can see that; then it takes no more requests, lets those in flight
-// finish, for 25 seconds at most, and returns nil. It closes listener.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, delay time.Duration) error {
+// ServeConfig says how to serve and how to stop.
+type ServeConfig struct {
+	Log         *slog.Logger
+	IdleTimeout time.Duration // for a connection without a request; longer than that of every proxy in front
+	DrainDelay  time.Duration // for a balancer to notice that the service is unready
+}
+
+// Serve answers requests on listener until ctx ends, which is what makes the service unready. From then on every
+// response closes its connection. Serve goes on for DrainDelay; then it accepts no more connections, closes those that
+// are idle, waits up to 25 seconds for requests in flight, and returns nil. It closes listener.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg ServeConfig) error {
+	var stopping atomic.Bool
+	var open atomic.Int64 // connections
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           closing(&stopping, handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		// net/http would answer OPTIONS * itself, outside the envelope.
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+		ConnState:         count(&open),
+		// Otherwise net/http answers OPTIONS * itself, outside the envelope.
 		DisableGeneralOptionsHandler: true,
 	}
 	stopped := make(chan error, 1)
@@ -45,20 +59,57 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping", "for", delay)
+	stopping.Store(true)
+	cfg.Log.Info("stopping", "for", cfg.DrainDelay)
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serve: %w", err)
-	case <-time.After(delay):
+	case <-time.After(cfg.DrainDelay):
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		log.Warn("requests were cut off", "after", drainTimeout, "error", err)
-		err = server.Close()
-		if !errors.Is(err, net.ErrClosed) && err != nil {
-			return fmt.Errorf("stop: %w", err)
+	if open.Load() > 0 {
+		if err := stopConnecting(listener); err != nil {
+			cfg.Log.Warn("connections in the accept queue may be reset", "error", err)
 		}
+		time.Sleep(quietTime) // the accept queue empties, too
+	}
+	_ = listener.Close() // before the connections, so that their clients find no way back
+	return shutDown(context.WithoutCancel(ctx), server, cfg.Log)
+}
+
+// closing returns handler with responses that close their connections once stopping is set.
+func closing(stopping *atomic.Bool, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// count returns what keeps the number of connections in open.
+func count(open *atomic.Int64) func(net.Conn, http.ConnState) {
+	return func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			open.Add(-1)
+		case http.StateActive, http.StateIdle:
+		}
+	}
+}
+
+// shutDown waits for requests in flight and cuts off those that take too long.
+func shutDown(ctx context.Context, server *http.Server, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if err == nil || errors.Is(err, net.ErrClosed) { // the listener was closed before
+		return nil
+	}
+	log.Warn("dropped requests in flight", "after", drainTimeout, "error", err)
+	if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("stop: %w", err)
 	}
 	return nil
 }

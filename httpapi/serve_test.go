@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 	"userorder/httpapi"
 )
 
-// start serves an engine with an echo until stop is called; ended has what Serve returned.
+// start serves an engine with an echo until stop is called; ended receives the result of Serve.
 func start(t *testing.T, delay time.Duration) (address string, stop func(), ended <-chan error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	engine := newEngine(t, httpapi.Config{Ready: func(context.Context) error { return ctx.Err() }})
@@ -30,7 +32,9 @@ func start(t *testing.T, delay time.Duration) (address string, stop func(), ende
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	result := make(chan error, 1)
-	go func() { result <- httpapi.Serve(ctx, listener, engine, silent, delay) }()
+	go func() {
+		result <- httpapi.Serve(ctx, listener, engine, httpapi.ServeConfig{Log: silent, DrainDelay: delay, IdleTimeout: time.Minute})
+	}()
 	return listener.Addr().String(), cancel, result
 }
 
@@ -44,7 +48,7 @@ func TestServeFinishesRequestsInFlightBeforeItStops(t *testing.T) {
 
 	stop()
 	response, err := http.Get("http://" + address + "/readyz")
-	require.NoError(t, err, "it does not listen any more although the delay is not over")
+	require.NoError(t, err, "it stopped listening before the delay was over")
 	_ = response.Body.Close()
 	require.Equal(t, 503, response.StatusCode)
 
@@ -54,10 +58,10 @@ func TestServeFinishesRequestsInFlightBeforeItStops(t *testing.T) {
 			_ = probe.Close()
 		}
 		return err != nil
-	}, 5*time.Second, 10*time.Millisecond, "it still takes new connections")
+	}, 5*time.Second, 10*time.Millisecond, "it still accepts connections")
 	select {
 	case err := <-ended:
-		t.Fatalf("it has stopped with a request in flight: %v", err)
+		t.Fatalf("it stopped with a request in flight: %v", err)
 	default:
 	}
 
@@ -76,7 +80,7 @@ func TestServeReportsAListenerThatFails(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	err = httpapi.Serve(t.Context(), listener, http.NotFoundHandler(), silent, 0)
+	err = httpapi.Serve(t.Context(), listener, http.NotFoundHandler(), httpapi.ServeConfig{Log: silent})
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
@@ -104,4 +108,80 @@ func TestServeBoundsWhatASlowOrTalkativeClientTakes(t *testing.T) {
 	})
 	stop()
 	require.NoError(t, <-ended)
+}
+
+func TestFromTheStopOnEveryResponseClosesItsConnection(t *testing.T) {
+	t.Parallel()
+	address, stop, ended := start(t, 500*time.Millisecond)
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	reader := bufio.NewReader(conn)
+	ask := func() *http.Response {
+		_, err := fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+		require.NoError(t, err)
+		response, err := http.ReadResponse(reader, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		return response
+	}
+	require.False(t, ask().Close)
+	stop()
+	require.Eventually(t, func() bool { return ask().Close }, time.Second, time.Millisecond)
+	_, err = reader.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, <-ended)
+}
+
+// Clients that keep their connections busy must not notice a stop but by Connection: close and by connections that
+// are refused.
+func TestNoRequestIsResetByAStop(t *testing.T) {
+	t.Parallel()
+	for _, delay := range []time.Duration{0, 300 * time.Millisecond} {
+		for range 5 {
+			address, stop, ended := start(t, delay)
+			var group sync.WaitGroup
+			var served atomic.Int64
+			for range 16 {
+				group.Go(func() {
+					for {
+						conn, err := net.Dial("tcp", address)
+						if err != nil {
+							return // it does not listen any more
+						}
+						served.Add(exchange(t, conn))
+						_ = conn.Close()
+					}
+				})
+			}
+			time.Sleep(50 * time.Millisecond)
+			stop()
+			require.NoError(t, <-ended)
+			group.Wait()
+			require.Greater(t, served.Load(), int64(100))
+		}
+	}
+}
+
+// exchange sends requests on a connection until a response closes it, and returns how many were served. It fails the
+// test if one was not, unless it was the first one, which the server may never have accepted.
+func exchange(t *testing.T, conn net.Conn) (served int64) {
+	for reader := bufio.NewReader(conn); ; served++ {
+		_, err := fmt.Fprint(conn, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\ntext")
+		if served == 0 && err != nil {
+			return 0
+		}
+		response, err := http.ReadResponse(reader, nil)
+		if served == 0 && err != nil {
+			return 0
+		}
+		if err != nil {
+			t.Errorf("request %d of a connection: %v", served+1, err)
+			return served
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		if response.Close {
+			return served + 1
+		}
+	}
 }

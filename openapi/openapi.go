@@ -8,28 +8,34 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/goccy/go-yaml"
+
+	"userorder/httpapi"
 )
 
 //go:embed openapi.yaml
 var written string
 
 // Mount adds the document and the page to engine, and sends browsers that ask for / to the page. It comes after
-// all other routes: a path that engine does not have by then is left out of the document.
-func Mount(engine *gin.Engine) error {
-	var text, json []byte // known when all routes are
-	get(engine, "/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", text) })
-	get(engine, "/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json; charset=utf-8", json) })
+// all other routes: a path that engine does not have by then is left out of the document. The document gets version,
+// which is the build's.
+func Mount(engine *gin.Engine, version string) error {
+	var text, json *httpapi.File // known when all routes are
+	get(engine, "/openapi.yaml", func(c *gin.Context) { text.Serve(c) })
+	get(engine, "/openapi.json", func(c *gin.Context) { json.Serve(c) })
 	mountPage(engine)
 
-	text = []byte(documentOf(engine.Routes()))
-	var err error
-	if json, err = yaml.YAMLToJSON(text); err != nil {
+	document := documentOf(engine.Routes(), version)
+	converted, err := yaml.YAMLToJSON([]byte(document))
+	if err != nil {
 		return fmt.Errorf("openapi.yaml: %w", err)
 	}
+	text = httpapi.NewFile("application/yaml", []byte(document))
+	json = httpapi.NewFile("application/json; charset=utf-8", converted)
 	return nil
 }
 
@@ -39,10 +45,10 @@ func get(engine *gin.Engine, path string, handler gin.HandlerFunc) {
 
 var parameter = regexp.MustCompile(`:(\w+)`)
 
-// documentOf returns the document without the paths that no route has. It goes by lines, so that the rest stays
+// documentOf returns the document of a version without the paths that no route has. It goes by lines, so that the rest stays
 // as it is written: a path is a line that begins with two spaces and a slash, and ends with the next such line or
 // one without indentation.
-func documentOf(routes gin.RoutesInfo) string {
+func documentOf(routes gin.RoutesInfo, version string) string {
 	served := map[string]bool{}
 	for _, route := range routes {
 		served["  "+parameter.ReplaceAllString(route.Path, "{$1}")+":"] = true
@@ -55,6 +61,8 @@ func documentOf(routes gin.RoutesInfo) string {
 			keep = served[strings.TrimRight(line, "\r\n")]
 		case !strings.HasPrefix(line, " "):
 			keep = true
+		case strings.HasPrefix(line, "  version: "):
+			line = "  version: " + strconv.Quote(version) + "\n"
 		}
 		if keep {
 			document.WriteString(line)

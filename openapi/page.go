@@ -6,66 +6,51 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"github.com/swaggest/swgui/v5emb"
 
 	"userorder/httpapi"
 )
 
 // The page is our own and not the one that comes with Swagger UI, whose inline scripts a policy would have to allow.
+// Swagger UI's own files are large and therefore compressed already: swagger-ui.sh fetches them.
 //
-//go:embed page
+//go:embed page/index.html page/docs.css page/docs.js
+//go:embed page/swagger-ui/swagger-ui.css.gz page/swagger-ui/swagger-ui-bundle.js.gz page/swagger-ui/favicon-32x32.png
 var files embed.FS
 
-// policy lets the page use what comes from here and nothing else, and no script or style within a page. Swagger
-// UI has its icons in data: URLs.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// mountPage adds /docs with its files, and the way to it from /.
+// mountPage adds /docs with its files, and the way to it from /. Everything in it is relative, because a proxy may
+// have taken a prefix off the path.
 func mountPage(engine *gin.Engine) {
-	get(engine, "/docs", func(c *gin.Context) {
-		c.Header("Content-Security-Policy", policy)
-		own(c, "index.html", "text/html; charset=utf-8")
+	assets := httpapi.NewAssets(map[string]*httpapi.File{
+		"docs.css":             httpapi.NewFile("text/css; charset=utf-8", read("docs.css")),
+		"docs.js":              httpapi.NewFile("text/javascript; charset=utf-8", read("docs.js")),
+		"favicon-32x32.png":    httpapi.NewFile("image/png", read("swagger-ui/favicon-32x32.png")),
+		"swagger-ui.css":       httpapi.NewGzippedFile("text/css; charset=utf-8", read("swagger-ui/swagger-ui.css.gz")),
+		"swagger-ui-bundle.js": httpapi.NewGzippedFile("text/javascript; charset=utf-8", read("swagger-ui/swagger-ui-bundle.js.gz")),
 	})
-	swagger := v5emb.New("", "", "/docs")
-	get(engine, "/docs/:file", httpapi.Handle(func(c *gin.Context) error {
-		switch file := c.Param("file"); file {
-		case "docs.css":
-			own(c, file, "text/css; charset=utf-8")
-		case "docs.js":
-			own(c, file, "text/javascript; charset=utf-8")
-		case "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png":
-			whole(c.Request.Header)
-			swagger.ServeHTTP(c.Writer, c.Request)
-		default: // Swagger UI's handler would answer outside the envelope
-			return httpapi.ErrNotFound
-		}
-		return nil
-	}))
+	for path, root := range map[string]string{"/docs": "", "/docs/": "../"} {
+		page := strings.NewReplacer("{{root}}", root, "{{version}}", assets.Version()).Replace(string(read("index.html")))
+		get(engine, path, httpapi.NewPage([]byte(page)).Serve)
+	}
+	get(engine, "/docs/:version/:file", httpapi.Handle(assets.Serve))
 	// Not a route, which would make / a 405 for other methods although it is a 404 for programs.
 	engine.NoRoute(httpapi.Handle(func(c *gin.Context) error {
 		if c.Request.URL.Path != "/" || !isBrowser(c.Request) {
 			return httpapi.ErrNotFound
 		}
-		c.Redirect(http.StatusFound, "/docs")
+		c.Header("Location", "docs") // http.Redirect would make it absolute
+		c.Status(http.StatusFound)
+		c.Writer.WriteHeaderNow()
 		return nil
 	}))
 }
 
-// own answers with a file of ours.
-func own(c *gin.Context, name, contentType string) {
+// read returns an embedded file.
+func read(name string) []byte {
 	content, err := files.ReadFile("page/" + name)
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err)
 	}
-	c.Data(http.StatusOK, contentType, content)
-}
-
-// whole takes from a request what would make a file server answer with less than the file, or with a failure.
-func whole(header http.Header) {
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
-		header.Del(name)
-	}
+	return content
 }
 
 // isBrowser reports whether a request looks like a person's who opens an address.

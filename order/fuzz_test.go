@@ -15,7 +15,7 @@ import (
 	"userorder/database/databasetest"
 )
 
-// FuzzPrice holds the price against an independent implementation of decimal numbers.
+// FuzzPrice compares price with an independent implementation of decimal numbers.
 func FuzzPrice(f *testing.F) {
 	for _, literal := range []string{
 		"0", "-0", "-0.000", "0e999999999999999999999", "0e-999999999999999999999", "100", "100.0", "100.00", "1e2",
@@ -30,12 +30,12 @@ func FuzzPrice(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, literal string) {
 		if len(literal) > 4000 {
-			t.Skip("it could outweigh the exponents that isPrice takes for beyond everything")
+			t.Skip("long enough to outweigh an exponent that isPrice takes for out of range")
 		}
-		exact, lawful := isPrice(literal)
-		var price Price
-		err := json.Unmarshal([]byte(literal), &price)
-		if !lawful {
+		exact, valid := isPrice(literal)
+		var p price
+		err := json.Unmarshal([]byte(literal), &p)
+		if !valid {
 			require.Error(t, err)
 			if json.Valid([]byte(literal)) {
 				require.ErrorIs(t, err, textPrice)
@@ -43,21 +43,21 @@ func FuzzPrice(f *testing.F) {
 			return
 		}
 		require.NoError(t, err)
-		require.True(t, 0 <= price && price <= 999_999_999_999, "%d", price)
-		require.Equal(t, exact.Shift(2).String(), fmt.Sprint(int64(price)))
-		written := price.appendJSON(nil)
-		require.True(t, decimal.RequireFromString(string(written)).Equal(exact), "it is written as %s", written)
-		var again Price
+		require.True(t, 0 <= p && p <= 999_999_999_999, "%d", p)
+		require.Equal(t, exact.Shift(2).String(), fmt.Sprint(int64(p)))
+		written := p.appendJSON(nil)
+		require.True(t, decimal.RequireFromString(string(written)).Equal(exact), "written as %s", written)
+		var again price
 		require.NoError(t, json.Unmarshal(written, &again))
-		require.Equal(t, price, again)
+		require.Equal(t, p, again)
 	})
 }
 
-// number is the grammar of RFC 8259, section 6, with the white space that may stand around a value.
+// number is the grammar of RFC 8259, section 6, with the white space that is allowed around a value.
 var number = regexp.MustCompile(`\A[ \t\r\n]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)(?:[eE]([+-]?[0-9]+))?[ \t\r\n]*\z`)
 
-// isPrice says what a literal of at most 4000 bytes is worth, and whether that is a price.
-func isPrice(literal string) (exact decimal.Decimal, lawful bool) {
+// isPrice returns the exact value of a literal of at most 4000 bytes, and whether that is a valid price.
+func isPrice(literal string) (exact decimal.Decimal, valid bool) {
 	match := number.FindStringSubmatch(literal)
 	if match == nil {
 		return exact, false
@@ -67,7 +67,7 @@ func isPrice(literal string) (exact decimal.Decimal, lawful bool) {
 	if strings.HasPrefix(match[2], "-") {
 		exponent.Neg(exponent)
 	}
-	if exponent.CmpAbs(big.NewInt(5000)) > 0 { // so far that decimal would write out its zeros for hours
+	if exponent.CmpAbs(big.NewInt(5000)) > 0 { // decimal would write zeros for hours
 		return decimal.Zero, mantissa.IsZero()
 	}
 	exact = mantissa.Shift(int32(exponent.Int64()))
@@ -80,7 +80,7 @@ const (
 	noRoute   = `{"code":404,"msg":"接口不存在","data":{}}`
 )
 
-// FuzzOrderID asks for orders where there are none, by whatever may stand in a path.
+// FuzzOrderID requests orders by any text in the path, from a database without orders.
 func FuzzOrderID(f *testing.F) {
 	for _, segment := range []string{
 		"1", "42", "9223372036854775807", "9223372036854775808", "99999999999999999999999", "0", "-0", "-1", "+1", "01", "1.0",
@@ -97,10 +97,10 @@ func FuzzOrderID(f *testing.F) {
 			for _, target := range []string{route + segment, route + url.PathEscape(segment)} {
 				u, err := url.ParseRequestURI(target)
 				if err != nil || strings.ContainsFunc(target, isBlank) {
-					continue // the server does not take it for a request
+					continue // net/http refuses it
 				}
 				want, status := wantOf(strings.TrimPrefix(u.Path, route))
-				w := c.as(7, method, target, "")
+				w := c.as(7, method+" "+target, "")
 				require.Equal(t, status, w.Code, target)
 				require.Equal(t, want+"\n", w.Body.String(), target)
 			}
@@ -112,7 +112,7 @@ var positive = regexp.MustCompile(`\A[1-9][0-9]{0,18}\z`)
 
 func isBlank(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// wantOf is what is answered about an order that cannot be, by its id as the path has it unescaped.
+// wantOf returns the response for an order that does not exist, given the unescaped id of the path.
 func wantOf(id string) (body string, status int) {
 	n, _ := new(big.Int).SetString(id, 10)
 	switch {

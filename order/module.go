@@ -3,30 +3,33 @@ package order
 import (
 	"context"
 	"embed"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
+	"userorder/worker"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
-// Config is what New needs.
+// Config holds what New needs.
 type Config struct {
 	DB     *database.DB
 	Tokens *auth.Tokens
+	Now    func() time.Time // nil is time.Now
 }
 
-// Module is the orders of the service.
+// Module serves orders. It is safe for concurrent use.
 type Module struct {
 	handler handler
 	tokens  *auth.Tokens
 }
 
-// Tables is what the module keeps, as a copy to another database has to know it.
+// Tables returns the tables that a copy of the module's data consists of.
 func Tables() []database.Table {
 	return []database.Table{{
 		Name:     "orders",
@@ -45,18 +48,25 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 	if err := Migrate(ctx, cfg.DB); err != nil {
 		return nil, err
 	}
-	service := &service{store: &store{db: cfg.DB}}
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
+	service := &service{store: &store{db: cfg.DB}, now: now}
 	return &Module{handler: handler{service: service}, tokens: cfg.Tokens}, nil
 }
 
-// Mount adds the module's routes to g.
+// Mount adds the module's routes to g, for callers with a token alone.
 func (m *Module) Mount(g *gin.RouterGroup) {
 	g.Use(auth.Required(m.tokens))
 	g.POST("/create", httpapi.Handle(m.handler.create))
 	g.GET("/query/:orderid", httpapi.Handle(m.handler.query))
 	g.DELETE("/cancel/:orderid", httpapi.Handle(m.handler.cancel))
-	for _, path := range []string{"", "/"} { // without an id: a bad request, not a missing page
+	for _, path := range []string{"", "/"} { // without an id: a bad request, not an unknown route
 		g.GET("/query"+path, httpapi.Handle(m.handler.query))
 		g.DELETE("/cancel"+path, httpapi.Handle(m.handler.cancel))
 	}
 }
+
+// Jobs returns what the module does in the background, which is nothing.
+func (m *Module) Jobs() []worker.Job { return nil }

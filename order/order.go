@@ -1,5 +1,5 @@
-// Package order owns orders: creating, querying and cancelling them. It must not know accounts; a user is
-// the number that a token names.
+// Package order owns orders: creating, querying and cancelling them. It must not know accounts: a user is a number in a
+// token.
 package order
 
 import (
@@ -13,18 +13,18 @@ import (
 	"userorder/httpapi"
 )
 
-// Order is what a user ordered.
-type Order struct {
+// order is what a user has ordered.
+type order struct {
 	ID        int64
 	UserID    int64
-	Product   Product
-	Price     Price
-	Status    Status
-	CreatedAt Time
+	Product   product
+	Price     price
+	Status    status
+	CreatedAt timestamp
 }
 
-// AppendJSON writes an order as clients see it.
-func (o Order) AppendJSON(dst []byte) []byte {
+// AppendJSON appends the order as clients see it.
+func (o order) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = strconv.AppendInt(dst, o.ID, 10)
 	dst = append(dst, `","userid":"`...)
@@ -40,24 +40,23 @@ func (o Order) AppendJSON(dst []byte) []byte {
 	return append(dst, `"}`...)
 }
 
-// Status is where an order is in its life.
-type Status string
+// status is the state of an order.
+type status string
 
-// A cancelled order stays in the database, but no client sees it again.
+// A cancelled order stays in the database, but is no longer shown to clients.
 const (
-	Created   Status = "created"
-	Cancelled Status = "cancelled"
+	statusCreated   status = "created"
+	statusCancelled status = "cancelled"
 )
 
-// What a user may do wrong.
 var (
-	ErrNotFound = httpapi.NewBusinessError(httpapi.Text{ZH: "订单不存在", EN: "no such order"})
+	errNotFound = httpapi.NewBusinessError(httpapi.Text{ZH: "订单不存在", EN: "no such order"})
 
-	ErrForbidden = &httpapi.Error{
+	errForbidden = &httpapi.Error{
 		Status: http.StatusForbidden, Code: http.StatusForbidden,
 		Msg: httpapi.Text{ZH: "无权操作其他用户的订单", EN: "the order is another user's"},
 	}
-	ErrInvalidID = &httpapi.Error{
+	errInvalidID = &httpapi.Error{
 		Status: http.StatusBadRequest, Code: http.StatusBadRequest,
 		Msg: httpapi.Text{ZH: "订单编号须为正整数", EN: "the order id must be a positive integer"},
 	}
@@ -68,29 +67,30 @@ var textProduct = httpapi.Text{
 	EN: "must be 1 to 200 characters, without control characters",
 }
 
-// Product is what an order is for.
-type Product string
+// product is the name of what is ordered.
+type product string
 
 const maxProduct = 200 // code points
 
-// UnmarshalText takes the text without the white space around it.
-func (p *Product) UnmarshalText(text []byte) error {
-	product := strings.TrimSpace(string(text))
-	if product == "" || utf8.RuneCountInString(product) > maxProduct || strings.ContainsFunc(product, unicode.IsControl) {
+// UnmarshalText drops white space around the text.
+func (p *product) UnmarshalText(text []byte) error {
+	trimmed := strings.TrimSpace(string(text))
+	if trimmed == "" || utf8.RuneCountInString(trimmed) > maxProduct || strings.ContainsFunc(trimmed, unicode.IsControl) {
 		return textProduct
 	}
-	*p = Product(product)
+	*p = product(trimmed)
 	return nil
 }
 
-// Time is a moment to the millisecond, as it is stored and shown.
-type Time struct{ time.Time }
+// timestamp is a time in milliseconds, as it is stored and shown.
+type timestamp struct{ time.Time }
 
-func timeOf(milliseconds int64) Time {
-	return Time{time.UnixMilli(milliseconds).UTC()}
+// timestampOf returns the timestamp that is a number of milliseconds after 1970.
+func timestampOf(milliseconds int64) timestamp {
+	return timestamp{time.UnixMilli(milliseconds).UTC()}
 }
 
-// append always writes three decimals; time.Time's own drops zeros.
-func (t Time) append(dst []byte) []byte {
+// append appends the timestamp with three decimals: time.Time's own JSON drops trailing zeros.
+func (t timestamp) append(dst []byte) []byte {
 	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 }

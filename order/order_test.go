@@ -16,9 +16,9 @@ func TestProduct(t *testing.T) {
 		"": "", "  ": "", "\u3000": "", "a\nb": "", "a\tb": "", "a\x7fb": "", "a\u0085b": "", "a\x1b[31m": "",
 		strings.Repeat("品", 201): "",
 	} {
-		var product Product
-		err := product.UnmarshalText([]byte(typed))
-		require.Equal(t, want, string(product), "%q", typed)
+		var p product
+		err := p.UnmarshalText([]byte(typed))
+		require.Equal(t, want, string(p), "%q", typed)
 		if want == "" {
 			require.ErrorIs(t, err, textProduct, "%q", typed)
 		} else {
@@ -28,11 +28,11 @@ func TestProduct(t *testing.T) {
 }
 
 func TestAnOrderIsWrittenAsTheTutorialHasIt(t *testing.T) {
-	order := Order{
-		ID: 1, UserID: 1<<63 - 1, Product: "product1", Price: 10000, Status: Created,
-		CreatedAt: Time{time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))},
+	o := order{
+		ID: 1, UserID: 1<<63 - 1, Product: "product1", Price: 10000, Status: statusCreated,
+		CreatedAt: timestamp{time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))},
 	}
 	const want = `{"id":"1","userid":"9223372036854775807","product":"product1","price":100.0,` +
 		`"status":"created","created_at":"2026-01-02T02:04:05.600Z"}`
-	require.Equal(t, want, string(order.AppendJSON(nil)), "a client may look at the letters") //nolint:testifylint // so JSONEq is too weak
+	require.Equal(t, want, string(o.AppendJSON(nil)), "clients may depend on the exact text") //nolint:testifylint // JSONEq is too weak for that
 }

@@ -20,13 +20,13 @@ func TestPrice(t *testing.T) {
 		"0.1": "0.1", "0.3": "0.3", "1" + strings.Repeat("0", 60000) + "e-59998": "100.0",
 		"0." + strings.Repeat("0", 60000) + "1e60000": "0.1", "1e9": "1000000000.0", "5e-1": "0.5",
 	} {
-		var price Price
-		require.NoError(t, json.Unmarshal([]byte(literal), &price), literal)
-		written := price.appendJSON(nil)
+		var p price
+		require.NoError(t, json.Unmarshal([]byte(literal), &p), literal)
+		written := p.appendJSON(nil)
 		require.Equal(t, want, string(written), literal)
-		var again Price
+		var again price
 		require.NoError(t, json.Unmarshal(written, &again))
-		require.Equal(t, price, again)
+		require.Equal(t, p, again)
 	}
 	for _, literal := range []string{
 		"-1", "-0.01", "0.001", "1e-3", "1.00000000000000000001", "99.999", "0.019999999999999999",
@@ -34,12 +34,12 @@ func TestPrice(t *testing.T) {
 		"9223372036854775807", "92233720368547758.08", "18446744073709551616", "1" + strings.Repeat("0", 60000),
 		`"100"`, `""`, "true", "{}", "[1]",
 	} {
-		var price Price
-		require.ErrorIs(t, json.Unmarshal([]byte(literal), &price), textPrice, literal)
+		var p price
+		require.ErrorIs(t, json.Unmarshal([]byte(literal), &p), textPrice, literal)
 	}
 }
 
-// TestPriceAgainstDecimal compares the price with an independent implementation of decimal numbers.
+// TestPriceAgainstDecimal compares price with an independent implementation of decimal numbers.
 func TestPriceAgainstDecimal(t *testing.T) {
 	t.Parallel()
 	limit := decimal.RequireFromString("9999999999.99")
@@ -50,23 +50,23 @@ func TestPriceAgainstDecimal(t *testing.T) {
 		literal := randomLiteral(random)
 		exact, err := decimal.NewFromString(literal)
 		require.NoError(t, err, literal)
-		lawful := !exact.IsNegative() && exact.LessThanOrEqual(limit) && exact.Equal(exact.Truncate(2))
+		valid := !exact.IsNegative() && exact.LessThanOrEqual(limit) && exact.Equal(exact.Truncate(2))
 
-		var price Price
-		err = json.Unmarshal([]byte(literal), &price)
-		require.Equal(t, lawful, err == nil, literal)
-		if !lawful {
+		var p price
+		err = json.Unmarshal([]byte(literal), &p)
+		require.Equal(t, valid, err == nil, literal)
+		if !valid {
 			continue
 		}
 		accepted++
-		require.Equal(t, exact.Shift(2).IntPart(), int64(price), literal)
-		written := price.appendJSON(nil)
-		require.True(t, decimal.RequireFromString(string(written)).Equal(exact), "%s is written as %s", literal, written)
+		require.Equal(t, exact.Shift(2).IntPart(), int64(p), literal)
+		written := p.appendJSON(nil)
+		require.True(t, decimal.RequireFromString(string(written)).Equal(exact), "%s was written as %s", literal, written)
 	}
-	require.Greater(t, accepted, literals/10, "too few of the literals are prices to prove anything")
+	require.Greater(t, accepted, literals/10, "too few literals are valid prices to prove anything")
 }
 
-// randomLiteral returns a JSON number, often one near the edges of what is a price.
+// randomLiteral returns a JSON number, often one near the bounds of a price.
 func randomLiteral(random *rand.Rand) string {
 	var b strings.Builder
 	if random.IntN(10) == 0 {
@@ -100,11 +100,11 @@ func randomLiteral(random *rand.Rand) string {
 }
 
 func BenchmarkPrice(b *testing.B) {
-	var price Price
+	var p price
 	literal := []byte("1234.5")
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := price.UnmarshalJSON(literal); err != nil {
+		if err := p.UnmarshalJSON(literal); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,44 +7,46 @@ import (
 
 type service struct {
 	store *store
+	now   func() time.Time
 }
 
-// create makes an order of a user and returns it.
-func (s *service) create(ctx context.Context, userID int64, product Product, price Price) (Order, error) {
-	order := Order{
+// create creates an order for a user and returns it.
+func (s *service) create(ctx context.Context, userID int64, what product, amount price) (order, error) {
+	o := order{
 		UserID:    userID,
-		Product:   product,
-		Price:     price,
-		Status:    Created,
-		CreatedAt: timeOf(time.Now().UnixMilli()),
+		Product:   what,
+		Price:     amount,
+		Status:    statusCreated,
+		CreatedAt: timestampOf(s.now().UnixMilli()),
 	}
 	var err error
-	order.ID, err = s.store.insert(ctx, order)
-	return order, err
+	o.ID, err = s.store.insert(ctx, o)
+	return o, err
 }
 
-// query returns an order of a user, or ErrNotFound, or ErrForbidden if it is another user's.
-func (s *service) query(ctx context.Context, userID, id int64) (Order, error) {
-	order, err := s.store.byID(ctx, id)
+// query returns an order of a user, errNotFound, or errForbidden if it is another user's. A cancelled order looks
+// missing, to other users too.
+func (s *service) query(ctx context.Context, userID, id int64) (order, error) {
+	o, err := s.store.byID(ctx, id)
 	switch {
 	case err != nil:
-		return Order{}, err
-	case order.Status == Cancelled: // whoever's it was
-		return Order{}, ErrNotFound
-	case order.UserID != userID:
-		return Order{}, ErrForbidden
+		return order{}, err
+	case o.Status == statusCancelled:
+		return order{}, errNotFound
+	case o.UserID != userID:
+		return order{}, errForbidden
 	}
-	return order, nil
+	return o, nil
 }
 
-// cancel cancels an order of a user, or returns ErrNotFound, or ErrForbidden if it is another user's.
+// cancel cancels an order of a user, or fails as query does.
 func (s *service) cancel(ctx context.Context, userID, id int64) error {
-	cancelled, err := s.store.cancel(ctx, userID, id, time.Now())
+	cancelled, err := s.store.cancel(ctx, userID, id, s.now())
 	if err != nil || cancelled {
 		return err
 	}
 	if _, err = s.query(ctx, userID, id); err != nil {
 		return err
 	}
-	return ErrNotFound // it came into being after we looked
+	return errNotFound // created between the two statements
 }

@@ -1,57 +1,15 @@
 #!/usr/bin/env bash
-# Sends every request of the collection, twice, to a service with the default settings that is started for it.
+# Sends every request of the collection to a service with the default settings that is started for it.
 # The status is newman's. Arguments go to newman.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-tmp=$(mktemp -d)
-server=
-cleanup() {
-	if [ -n "$server" ]; then
-		kill "$server" 2>/dev/null || true
-		wait "$server" || true
-	fi
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-# userorder PORT [COMMAND] becomes the program; settings that happen to be in the environment are not for it.
-userorder() {
-	exec env -i HOST=127.0.0.1 PORT="$1" DATABASE_URL="sqlite:$tmp/app.db" DRAIN_DELAY=0s "$tmp/userorder" "${@:2}"
-}
-
-# start PORT starts the service and waits for /healthz. It returns 1 if the port is taken.
-start() {
-	userorder "$1" >"$tmp/log" 2>&1 &
-	server=$!
-	for _ in {1..300}; do
-		if ! kill -0 "$server" 2>/dev/null; then
-			wait "$server" || true
-			server=
-			grep -q 'address already in use' "$tmp/log" && return 1
-			break
-		fi
-		# It must say that the port is its own, or another's /healthz would do.
-		if grep -q 'msg=listening' "$tmp/log" && (userorder "$1" healthcheck); then return 0; fi
-		sleep 0.1
-	done
-	cat "$tmp/log" >&2
-	echo 'postman/run.sh: the service does not start' >&2
-	exit 1
-}
-
 npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error
-go build -o "$tmp/userorder" ..
+find node_modules -name '*.go' -delete # a package has a Go port of itself, which go vet ./... would take for ours
+source ../e2e/service.sh
 
-# Systems give ports from 32768 on to clients, so one below is free unless a service has it.
-until
-	port=$((10000 + RANDOM % 22768))
-	start "$port"
-do :; done
-
-# Twice, because whoever has a service running sends the collection more than once.
-for _ in 1 2; do
-	NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 node_modules/.bin/newman run userorder.postman_collection.json \
-		--environment userorder.postman_environment.json --env-var "baseUrl=http://127.0.0.1:$port" "$@"
-done
+# Twice, because whoever has a service running sends the collection more than once; with its environment, and without.
+node_modules/.bin/newman run userorder.postman_collection.json \
+	--environment userorder.postman_environment.json --env-var "baseUrl=$base" "$@"
+sed "s|http://localhost:5000|$base|" userorder.postman_collection.json >"$tmp/collection.json"
+node_modules/.bin/newman run "$tmp/collection.json" "$@"

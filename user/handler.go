@@ -21,14 +21,14 @@ type handler struct {
 // register serves POST /user/register.
 func (h handler) register(c *gin.Context) error {
 	var body struct {
-		Username Username `json:"username"`
-		Password Password `json:"password"`
-		Email    Email    `json:"email"`
+		Username username `json:"username"`
+		Password password `json:"password"`
+		Email    email    `json:"email"`
 	}
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	id, err := h.service.register(c.Request.Context(), body.Username, body.Password, body.Email)
+	id, err := h.service.register(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password, body.Email)
 	if err != nil {
 		return err
 	}
@@ -42,30 +42,35 @@ func (h handler) register(c *gin.Context) error {
 
 // login serves POST /user/login.
 func (h handler) login(c *gin.Context) error {
-	var body struct { // plain strings: what no account can have is a wrong credential, not a bad request
+	var body struct { // plain strings: a name that no account can have is a wrong credential, not a bad request
 		Username string `json:"username"`
 		Password string `json:"password"`
 	}
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	id, token, err := h.service.login(c.Request.Context(), body.Username, body.Password)
+	granted, err := h.service.login(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password)
 	if err != nil {
+		httpapi.Annotate(c, accountOf(granted))
 		return err
 	}
-	httpapi.Annotate(c, slog.Int64("user", id))
-	return httpapi.OK(c, msgLoggedIn, struct {
-		Token     string `json:"token"`
-		ID        int64  `json:"userid,string"`
-		ExpiresIn int64  `json:"expires_in"` // seconds
-	}{token, id, int64(h.service.tokens.TTL().Seconds())})
+	httpapi.Annotate(c, slog.Int64("user", granted.UserID))
+	return httpapi.OK(c, msgLoggedIn, granted)
+}
+
+// accountOf says in the log whose login failed. The name that was typed may be a password.
+func accountOf(failed access) slog.Attr {
+	if failed.UserID == 0 {
+		return slog.String("account", "unknown")
+	}
+	return slog.Int64("account", failed.UserID)
 }
 
 // info serves GET /user/info.
 func (h handler) info(c *gin.Context) error {
-	user, err := h.service.info(c.Request.Context(), auth.CallerOf(c).UserID)
+	found, err := h.service.info(c.Request.Context(), auth.CallerOf(c).UserID)
 	if err != nil {
 		return err
 	}
-	return httpapi.OK(c, httpapi.MsgFound, user)
+	return httpapi.OK(c, httpapi.MsgFound, found)
 }

@@ -10,29 +10,33 @@ import (
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
+	"userorder/worker"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
-// Config is what New needs.
+// Config holds what New needs. The zero value of a limit or of the throttle has no bound.
 type Config struct {
 	DB              *database.DB
 	Tokens          *auth.Tokens
-	HashConcurrency int // how many passwords are hashed at once, at least 1
+	HashConcurrency int              // passwords hashed at once, at least 1
+	Now             func() time.Time // nil is time.Now
 
-	Registrations, Logins httpapi.Limit // by client address
+	Registrations, Logins httpapi.Limit // by client address; if Logins is zero, one address may fill the hashing queue
 	Throttle              Throttle      // by account
 }
 
-// Module is the accounts of the service.
+// Module serves accounts. It is safe for concurrent use.
 type Module struct {
 	handler               handler
 	tokens                *auth.Tokens
+	hasher                *hasher
+	throttle              *throttle
 	registrations, logins httpapi.Limit
 }
 
-// Tables is what the module keeps, as a copy to another database has to know it.
+// Tables returns the tables that a copy of the module's data consists of.
 func Tables() []database.Table {
 	return []database.Table{
 		{Name: "users", Columns: []string{"id", "username", "username_key", "email", "password_hash", "created_at"}, Identity: true},
@@ -45,25 +49,25 @@ func Migrate(ctx context.Context, db *database.DB) error {
 	return db.Migrate(ctx, "user", migrations)
 }
 
-// New brings the module's tables up to date and returns the module.
+// New brings the module's tables up to date and returns the module. It fails if the throttle of cfg does not pass Check.
 func New(ctx context.Context, cfg Config) (*Module, error) {
+	if err := cfg.Throttle.Check(); err != nil {
+		return nil, err
+	}
 	if err := Migrate(ctx, cfg.DB); err != nil {
 		return nil, err
 	}
-	store := &store{db: cfg.DB}
-	service := &service{
-		store: store, hasher: newHasher(cfg.HashConcurrency), tokens: cfg.Tokens,
-		throttle: &throttle{Throttle: cfg.Throttle, store: store, now: time.Now},
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
 	}
+	store, hasher := &store{db: cfg.DB}, newHasher(cfg.HashConcurrency, cfg.Logins != httpapi.Limit{})
+	throttle := &throttle{Throttle: cfg.Throttle, store: store, now: now}
+	service := &service{store: store, hasher: hasher, throttle: throttle, tokens: cfg.Tokens, now: now}
 	return &Module{
-		handler: handler{service: service}, tokens: cfg.Tokens,
+		handler: handler{service: service}, tokens: cfg.Tokens, hasher: hasher, throttle: throttle,
 		registrations: cfg.Registrations, logins: cfg.Logins,
 	}, nil
-}
-
-// Hashing is how many passwords are hashed at this moment, and how many wait for it.
-func (m *Module) Hashing() (running, queued int) {
-	return m.handler.service.hasher.load()
 }
 
 // Mount adds the module's routes to g.
@@ -71,4 +75,17 @@ func (m *Module) Mount(g *gin.RouterGroup) {
 	g.POST("/register", httpapi.Limited("registrations", m.registrations), httpapi.Handle(m.handler.register))
 	g.POST("/login", httpapi.Limited("logins", m.logins), httpapi.Handle(m.handler.login))
 	g.GET("/info", auth.Required(m.tokens), httpapi.Handle(m.handler.info))
+}
+
+// Jobs returns what the module does in the background. Every replica may run it.
+func (m *Module) Jobs() []worker.Job {
+	if !m.throttle.on() {
+		return nil
+	}
+	return []worker.Job{{Name: "login_failures", Every: time.Minute, Do: m.throttle.sweep}}
+}
+
+// Hashing returns how many passwords are being hashed and how many wait for that.
+func (m *Module) Hashing() (running, queued int) {
+	return m.hasher.load()
 }

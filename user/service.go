@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"userorder/auth"
@@ -13,81 +14,112 @@ type service struct {
 	hasher   *hasher
 	throttle *throttle
 	tokens   *auth.Tokens
+	now      func() time.Time
 }
 
-// register makes an account and returns its id, or ErrNameTaken, or ErrBusy.
-func (s *service) register(ctx context.Context, name Username, password Password, email Email) (id int64, err error) {
-	hash, err := s.hasher.hash(ctx, string(password))
+// access is what a login grants, as clients see it.
+type access struct {
+	Token     string `json:"token"`
+	UserID    int64  `json:"userid,string"`
+	ExpiresIn int64  `json:"expires_in"` // seconds
+}
+
+// register creates an account and returns its id, or errNameTaken or errBusy.
+func (s *service) register(ctx context.Context, client netip.Prefix, name username, plain password, address email) (id int64, err error) {
+	hash, err := s.hasher.hash(ctx, client, string(plain))
 	if err != nil {
 		return 0, err
 	}
-	return s.store.insert(ctx, name, email, hash, time.Now())
+	return s.store.insert(ctx, name, address, hash, s.now())
 }
 
-// login returns the user's id and a token, or ErrCredentials, ErrTooManyFailures or ErrBusy. A name that
-// nobody has costs the same hash as one that somebody has and is throttled like it, so that neither the
-// answer nor its time tells them apart.
-func (s *service) login(ctx context.Context, name, password string) (id int64, token string, err error) {
-	var username Username
-	if username.UnmarshalText([]byte(name)) != nil {
-		return 0, "", ErrCredentials
+// login returns access to the account with this name and password, or errCredentials, errTooManyFailures or errBusy. With
+// errCredentials it returns the account whose password is wrong, if there is one, for the log. A
+// name without an account costs the same hash as any other and is throttled alike, so that neither the answer nor the
+// time it takes tells which names exist.
+func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain string) (access, error) {
+	var name username
+	if name.UnmarshalText([]byte(typed)) != nil {
+		return access{}, errCredentials
 	}
-	if err := s.throttle.admit(ctx, username); err != nil {
-		return 0, "", err
+	if err := s.throttle.admit(ctx, name); err != nil {
+		return access{}, err
 	}
-	id, outdated, err := s.authenticate(ctx, username, password)
+	id, outdated, err := s.authenticate(ctx, client, name, plain)
 	switch {
-	case errors.Is(err, ErrCredentials):
-		return 0, "", s.throttle.wrong(ctx, username)
+	case errors.Is(err, errCredentials):
+		return access{UserID: id}, s.throttle.wrong(ctx, name)
 	case err != nil:
-		return 0, "", err
+		return access{}, err
 	}
-	if err := s.throttle.right(ctx, username); err != nil {
-		return 0, "", err
+	if err := s.throttle.right(ctx, name); err != nil {
+		return access{}, err
 	}
 	if outdated != "" {
-		s.rehash(ctx, id, password, outdated)
+		s.rehash(ctx, client, id, plain, outdated)
 	}
-	token, err = s.tokens.Issue(auth.Caller{UserID: id})
-	return id, token, err
+	return s.grant(id)
 }
 
-// authenticate returns the id of the user who has this name and password, or ErrCredentials, or ErrBusy.
-// outdated is the user's hash if it is of another cost than a new one.
-func (s *service) authenticate(ctx context.Context, name Username, password string) (id int64, outdated string, err error) {
-	var plain Password
-	if plain.UnmarshalText([]byte(password)) != nil {
-		return 0, "", ErrCredentials
+// authenticate returns the id of the account with this name and password, or errCredentials or errBusy. outdated is its
+// hash if a new one would be made in another way, and empty otherwise.
+func (s *service) authenticate(
+	ctx context.Context, client netip.Prefix, name username, plain string,
+) (id int64, outdated string, err error) {
+	candidates := candidatesOf(plain)
+	if len(candidates) == 0 {
+		return 0, "", errCredentials
 	}
-	id, hash, err := s.store.credentials(ctx, name)
-	unknown := errors.Is(err, ErrNotFound)
+	stored, err := s.store.credentials(ctx, name)
+	unknown := errors.Is(err, errNotFound)
 	switch {
 	case unknown:
-		hash = s.hasher.decoy
+		stored.hash = s.hasher.decoy
 	case err != nil:
 		return 0, "", err
 	}
-	ok, old, err := s.hasher.verify(ctx, password, hash)
-	switch {
-	case err != nil:
-		return 0, "", err
-	case !ok, unknown:
-		return 0, "", ErrCredentials
-	case old:
-		outdated = hash
+	var ok, old bool
+	for i, candidate := range candidates {
+		if ok, old, err = s.hasher.verify(ctx, client, candidate, stored.hash); err != nil {
+			return 0, "", err
+		}
+		if old = old || i > 0; ok {
+			break
+		}
 	}
-	return id, outdated, nil
+	if !ok || unknown {
+		return stored.id, "", errCredentials
+	}
+	if stored.key != name.key && stored.key == name.earlierKey() {
+		_ = s.store.replaceKey(ctx, stored.id, stored.key, name.key) // on an error the next login tries again
+	}
+	if old {
+		outdated = stored.hash
+	}
+	return stored.id, outdated, nil
 }
 
-// rehash replaces a hash of another cost while the password is at hand. It may fail without harm: the next
-// login tries again.
-func (s *service) rehash(ctx context.Context, id int64, password, old string) {
-	if hash, err := s.hasher.hash(ctx, password); err == nil {
+// rehash replaces an outdated hash while the password is at hand. A failure is harmless: the next login tries again.
+func (s *service) rehash(ctx context.Context, client netip.Prefix, id int64, plain, old string) {
+	var prepared password
+	if prepared.UnmarshalText([]byte(plain)) != nil {
+		return // it was long enough only as it was typed, and stays as it is
+	}
+	if hash, err := s.hasher.hash(ctx, client, string(prepared)); err == nil {
 		_ = s.store.replaceHash(ctx, id, old, hash)
 	}
 }
 
-// info returns the account of a user, or ErrNotFound.
-func (s *service) info(ctx context.Context, id int64) (User, error) {
+// grant issues a token for an account.
+func (s *service) grant(id int64) (access, error) {
+	token, err := s.tokens.Issue(auth.Caller{UserID: id})
+	if err != nil {
+		return access{}, err
+	}
+	return access{Token: token, UserID: id, ExpiresIn: int64(s.tokens.TTL().Seconds())}, nil
+}
+
+// info returns an account, or errNotFound.
+func (s *service) info(ctx context.Context, id int64) (account, error) {
 	return s.store.byID(ctx, id)
 }

@@ -21,28 +21,20 @@ import (
 var usual = Throttle{Failures: 5, Window: 15 * time.Minute, Delay: time.Second, MaxDelay: 5 * time.Minute}
 
 // throttled mounts the module with a throttle and a clock that stands still until a test sets it. It has one
-// user, test, whose password test123 is cheap to verify.
-func throttled(t *testing.T, db *database.DB, throttle Throttle) (handler http.Handler, clock *atomic.Int64) {
-	handler, module := alone(t, db)
-	clock = &atomic.Int64{}
+// account, test, whose password test123 is cheap to verify.
+func throttled(t *testing.T, db *database.DB, throttle Throttle) (handler http.Handler, module *Module, clock *atomic.Int64) {
+	clock = &atomic.Int64{} // milliseconds since 1970
 	clock.Store(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC).UnixMilli())
-	service := module.handler.service
-	service.throttle.Throttle = throttle
-	service.throttle.now = func() time.Time { return time.UnixMilli(clock.Load()) }
-	insertCheaply(t, service.store, "test", "test123")
-	return handler, clock
+	handler, module = mounted(t, Config{DB: db, Throttle: throttle, Now: func() time.Time { return time.UnixMilli(clock.Load()) }})
+	insertCheaply(t, module.handler.service.store, "test", "test123")
+	return handler, module, clock
 }
 
-func try(handler http.Handler, name, password string) *httptest.ResponseRecorder {
-	return call(handler, "POST", "/user/login", "", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password))
-}
-
-// step is a try at a moment, in seconds after the one before it, and what it is answered: "in", "wrong", or
-// the seconds of Retry-After.
+// step is an attempt, the time since the previous one, and the outcome: "in", "wrong", or the seconds of Retry-After.
 type step struct {
 	after    time.Duration
 	password string
-	answer   string
+	outcome  string
 }
 
 func outcome(w *httptest.ResponseRecorder) string {
@@ -57,8 +49,8 @@ func outcome(w *httptest.ResponseRecorder) string {
 	return fmt.Sprint(w.Code, w.Body)
 }
 
-// "guess" is too short to be anybody's password, so that these tests hash little; it counts all the same.
-func TestWrongPasswordsForOneNameAreSlowedDown(t *testing.T) {
+// "guess" is too short for a password, so that it costs no hash, but it counts as a failure.
+func TestGuessingThePasswordOfANameIsSlowedDown(t *testing.T) {
 	const wrong, right = "guess", "test123"
 	five := []step{{0, wrong, "wrong"}, {0, wrong, "wrong"}, {0, wrong, "wrong"}, {0, wrong, "wrong"}, {0, wrong, "wrong"}}
 	for _, test := range []struct {
@@ -67,56 +59,56 @@ func TestWrongPasswordsForOneNameAreSlowedDown(t *testing.T) {
 		start []step
 		steps []step
 	}{
-		{"the sixth try has to wait a second", "test", five, []step{{0, wrong, "1"}}},
-		{"so has the right password", "test", five, []step{{0, right, "1"}, {999 * time.Millisecond, right, "1"}}},
-		{"a name that nobody has is treated alike", "nobody", five,
+		{"the sixth attempt has to wait for a second", "test", five, []step{{0, wrong, "1"}}},
+		{"the right password has to wait, too", "test", five, []step{{0, right, "1"}, {999 * time.Millisecond, right, "1"}}},
+		{"a name without an account is throttled alike", "nobody", five,
 			[]step{{0, wrong, "1"}, {time.Second, wrong, "wrong"}, {0, wrong, "2"}}},
 		{"another spelling of the name is the same name", "ＴＥＳＴ", five, []step{{0, right, "1"}}},
-		{"a try during the delay does not lengthen it", "test", five,
+		{"an attempt during the delay does not extend it", "test", five,
 			[]step{{500 * time.Millisecond, wrong, "1"}, {500 * time.Millisecond, right, "in"}}},
-		{"the delay doubles with each further one", "test", five, []step{
+		{"the delay doubles with each further failure", "test", five, []step{
 			{time.Second, wrong, "wrong"}, {0, wrong, "2"},
 			{2 * time.Second, wrong, "wrong"}, {0, wrong, "4"},
 			{4 * time.Second, wrong, "wrong"}, {0, wrong, "8"},
 		}},
-		{"the delay ends at five minutes", "test", five, []step{
+		{"the delay grows up to five minutes", "test", five, []step{
 			{time.Second, wrong, "wrong"}, {2 * time.Second, wrong, "wrong"}, {4 * time.Second, wrong, "wrong"},
 			{8 * time.Second, wrong, "wrong"}, {16 * time.Second, wrong, "wrong"}, {32 * time.Second, wrong, "wrong"},
 			{64 * time.Second, wrong, "wrong"}, {128 * time.Second, wrong, "wrong"}, {0, wrong, "256"},
 			{256 * time.Second, wrong, "wrong"}, {0, wrong, "300"},
 			{300 * time.Second, wrong, "wrong"}, {0, wrong, "300"}, {300 * time.Second, right, "in"},
 		}},
-		{"a right password forgets the wrong ones", "test", five, []step{
+		{"a right password forgets the failures", "test", five, []step{
 			{time.Second, right, "in"}, {0, wrong, "wrong"}, {0, wrong, "wrong"}, {0, wrong, "wrong"}, {0, wrong, "wrong"},
 			{0, right, "in"},
 		}},
-		{"fifteen minutes without a wrong one forget them, too", "test", five[:4], []step{
+		{"fifteen minutes without a failure forget them, too", "test", five[:4], []step{
 			{15*time.Minute + time.Millisecond, wrong, "wrong"}, {0, wrong, "wrong"}, {0, right, "in"},
 		}},
 		{"fourteen minutes do not", "test", five[:4], []step{{14 * time.Minute, wrong, "wrong"}, {0, wrong, "1"}}},
-		{"fifteen minutes after a delay forget how long it was", "test", five, []step{
+		{"fifteen minutes after a delay its length is forgotten", "test", five, []step{
 			{time.Second, wrong, "wrong"}, {0, wrong, "2"},
 			{16 * time.Minute, wrong, "wrong"}, {0, right, "in"},
 		}},
-		{"a clock that is set back locks nobody out", "test", five, []step{{-time.Hour, right, "in"}}},
-		{"a clock that is set back does not stop the counting", "test", five,
+		{"nobody is locked out after the clock was set back", "test", five, []step{{-time.Hour, right, "in"}}},
+		{"failures count after the clock was set back", "test", five,
 			[]step{{-time.Hour, wrong, "wrong"}, {0, wrong, "2"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			databasetest.Each(t, func(t *testing.T, db *database.DB) {
-				handler, clock := throttled(t, db, usual)
+				handler, _, clock := throttled(t, db, usual)
 				for i, step := range append(append([]step{}, test.start...), test.steps...) {
 					clock.Add(step.after.Milliseconds())
-					require.Equal(t, step.answer, outcome(try(handler, test.user, step.password)), "step %d", i+1)
+					require.Equal(t, step.outcome, outcome(try(handler, test.user, step.password)), "step %d", i+1)
 				}
 			})
 		})
 	}
 }
 
-func TestTheThrottleOfOneNameIsNotThatOfAnother(t *testing.T) {
+func TestNamesAreThrottledSeparately(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, _ := throttled(t, db, usual)
+		handler, _, _ := throttled(t, db, usual)
 		for range 6 {
 			try(handler, "other", "guess")
 		}
@@ -125,20 +117,20 @@ func TestTheThrottleOfOneNameIsNotThatOfAnother(t *testing.T) {
 	})
 }
 
-func TestTheThrottleSurvivesARestartAndHoldsForAllReplicas(t *testing.T) {
+func TestFailuresSurviveARestartAndAreSharedByReplicas(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, _ := throttled(t, db, usual)
+		handler, _, _ := throttled(t, db, usual)
 		for range 5 {
 			require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
 		}
-		replica, _ := throttled(t, db, usual)
+		replica, _, _ := throttled(t, db, usual)
 		require.Equal(t, "1", outcome(try(replica, "test", "test123")))
 	})
 }
 
-func TestOfManyGuessesAtOnceNoMoreAreAnsweredThanOneAfterTheOther(t *testing.T) {
+func TestConcurrentGuessesGetNoMoreAnswersThanSequentialOnes(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, _ := throttled(t, db, usual)
+		handler, _, _ := throttled(t, db, usual)
 		var wrong, refused atomic.Int64
 		var group sync.WaitGroup
 		for range 60 {
@@ -159,10 +151,10 @@ func TestOfManyGuessesAtOnceNoMoreAreAnsweredThanOneAfterTheOther(t *testing.T) 
 	})
 }
 
-// TestARefusedGuessTellsNothing lets the delay be longer than the first one, when the two would be the same.
+// TestARefusedGuessTellsNothing starts from a delay that has grown, so that the next one differs from the first.
 func TestARefusedGuessTellsNothing(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, clock := throttled(t, db, usual)
+		handler, _, clock := throttled(t, db, usual)
 		for range 5 {
 			require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
 		}
@@ -187,23 +179,22 @@ func TestARefusedGuessTellsNothing(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if outcomes["in"] == 1 { // the right one came first: after it five more are free
+		if outcomes["in"] == 1 { // the right guess came first: it forgot the failures
 			return
 		}
 		require.Equal(t, map[string]int{"wrong": 1, "16": 29}, outcomes)
 	})
 }
 
-func TestAClientThatHangsUpIsCountedAllTheSame(t *testing.T) {
+func TestAFailureCountsAlthoughTheClientHangsUp(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		_, module := alone(t, db)
-		throttle := module.handler.service.throttle
-		throttle.Throttle = usual
-		var name Username
+		_, module, _ := throttled(t, db, usual)
+		throttle := module.throttle
+		var name username
 		require.NoError(t, name.UnmarshalText([]byte("test")))
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := throttle.count(gone, name)
+		_, err := throttle.record(gone, name)
 		require.NoError(t, err)
 		f, err := throttle.check(t.Context(), name)
 		require.NoError(t, err)
@@ -211,21 +202,18 @@ func TestAClientThatHangsUpIsCountedAllTheSame(t *testing.T) {
 	})
 }
 
-func TestWhileNothingCanBeCountedNoPasswordIsLookedAt(t *testing.T) {
+func TestNoPasswordIsCheckedWhileFailuresCannotBeRecorded(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, module := alone(t, db)
-		service := module.handler.service
-		service.throttle.Throttle = usual
-		insertCheaply(t, service.store, "test", "test123")
+		handler, _, _ := throttled(t, db, usual)
 		drop := func(statement string) {
 			require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
 				_, err := tx.Exec(statement)
 				return err
 			}))
 		}
-		// Reading goes on, as it does on a full disk.
+		// Reads go on working, as on a full disk.
 		drop("ALTER TABLE login_failures ADD COLUMN never BIGINT CHECK (never IS NOT NULL)")
-		require.Equal(t, "in", outcome(try(handler, "test", "test123")), "nobody has guessed yet")
+		require.Equal(t, "in", outcome(try(handler, "test", "test123")), "no failure has been lost yet")
 		for range 20 {
 			require.GreaterOrEqual(t, try(handler, "test", "guess").Code, 500)
 		}
@@ -235,18 +223,16 @@ func TestWhileNothingCanBeCountedNoPasswordIsLookedAt(t *testing.T) {
 	})
 }
 
-func TestARightGuessIsNotToldWhenTheTriesAreUsedUpMeanwhile(t *testing.T) {
+func TestARightGuessIsRefusedIfTheAttemptsAreUsedUpMeanwhile(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, module := alone(t, db)
-		register(handler, "test")
-		throttle := module.handler.service.throttle
-		throttle.Throttle = usual
-		var name Username
+		_, module, _ := throttled(t, db, usual)
+		throttle := module.throttle
+		var name username
 		require.NoError(t, name.UnmarshalText([]byte("test")))
 		_, err := throttle.check(t.Context(), name)
-		require.NoError(t, err, "the guess is being looked at")
+		require.NoError(t, err, "the password is being checked")
 		for range 5 {
-			require.ErrorIs(t, throttle.wrong(t.Context(), name), ErrCredentials)
+			require.ErrorIs(t, throttle.wrong(t.Context(), name), errCredentials)
 		}
 		err = throttle.right(t.Context(), name)
 		var public *httpapi.Error
@@ -255,28 +241,94 @@ func TestARightGuessIsNotToldWhenTheTriesAreUsedUpMeanwhile(t *testing.T) {
 	})
 }
 
-func TestRowsOfOldFailuresGoAsNewOnesCome(t *testing.T) {
+func TestTheSweepDeletesExpiredFailuresAndNoOthers(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, clock := throttled(t, db, usual)
-		rows := func() (count int) {
-			require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM login_failures").Scan(&count))
-			return count
+		handler, module, clock := throttled(t, db, usual)
+		jobs := module.Jobs()
+		require.Len(t, jobs, 1)
+		sweep := func() (more bool) {
+			more, err := jobs[0].Do(t.Context())
+			require.NoError(t, err)
+			return more
 		}
 		for i := range 100 {
 			try(handler, fmt.Sprint("nobody", i), "guess")
 		}
-		require.Equal(t, 100, rows(), "a row went that is still of use")
-		clock.Add((21 * time.Minute).Milliseconds())
-		for i := range 40 { // the hashes of these names lie among those of the others
+		clock.Add((20 * time.Minute).Milliseconds())
+		require.False(t, sweep())
+		require.Equal(t, 100, failureRows(t, db), "a row that still counts was deleted")
+		for i := range 40 {
 			try(handler, fmt.Sprint("anybody", i), "guess")
 		}
-		require.Less(t, rows(), 50)
+		clock.Add(1)
+		require.False(t, sweep())
+		require.Equal(t, 40, failureRows(t, db))
+	})
+}
+
+func TestTheSweepWorksInPieces(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		_, module, clock := throttled(t, db, usual)
+		const rows = 2*sweepSize + sweepSize/2
+		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
+			for i := range rows {
+				_, err := tx.Exec("INSERT INTO login_failures (name_hash, failures, failed_at, delay) VALUES ($1, 1, $2, 0)",
+					fmt.Sprint(i), clock.Load()-int64(i))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		clock.Add((21 * time.Minute).Milliseconds())
+		left := rows
+		for more := true; more; {
+			var err error
+			more, err = module.throttle.sweep(t.Context())
+			require.NoError(t, err)
+			before := left
+			left = failureRows(t, db)
+			require.LessOrEqual(t, before-left, sweepSize)
+			require.Equal(t, left > 0, more, "%d rows are left", left)
+		}
+	})
+}
+
+func TestReplicasMaySweepConcurrently(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		handler, module, clock := throttled(t, db, usual)
+		for i := range 100 {
+			try(handler, fmt.Sprint("nobody", i), "guess")
+		}
+		clock.Add((21 * time.Minute).Milliseconds())
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				if _, err := module.throttle.sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		require.Zero(t, failureRows(t, db))
+	})
+}
+
+func failureRows(t *testing.T, db *database.DB) (count int) {
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM login_failures").Scan(&count))
+	return count
+}
+
+func TestWithoutAThrottleThereIsNothingToSweep(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		_, module := alone(t, db)
+		require.Empty(t, module.Jobs())
 	})
 }
 
 func TestWithoutAThrottleEveryGuessIsAnswered(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		handler, _ := throttled(t, db, Throttle{})
+		handler, _, _ := throttled(t, db, Throttle{})
 		for range 20 {
 			require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
 		}
@@ -288,21 +340,19 @@ func TestAThrottleOfOneFailureDelaysTheSecondTry(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		strict := usual
 		strict.Failures = 1
-		handler, _ := throttled(t, db, strict)
+		handler, _, _ := throttled(t, db, strict)
 		require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
 		require.Equal(t, "1", outcome(try(handler, "test", "test123")))
 	})
 }
 
-func TestLoginsAndRegistrationsAreLimitedByAddressEachForItself(t *testing.T) {
+func TestLoginsAndRegistrationsHaveSeparateLimitsByAddress(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		module, err := New(t.Context(), Config{
-			DB: db, HashConcurrency: 1,
+		handler, _ := mounted(t, Config{
+			DB:            db,
 			Logins:        httpapi.Limit{Count: 1, Per: time.Hour, Burst: 2},
 			Registrations: httpapi.Limit{Count: 1, Per: time.Hour, Burst: 1},
 		})
-		require.NoError(t, err)
-		handler := mounted(t, module)
 		require.Equal(t, 200, register(handler, "test").Code)
 		require.Equal(t, 429, register(handler, "other").Code)
 		require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
@@ -312,4 +362,35 @@ func TestLoginsAndRegistrationsAreLimitedByAddressEachForItself(t *testing.T) {
 		require.JSONEq(t, `{"code":429,"msg":"请求过于频繁，请稍后重试","data":{}}`, w.Body.String())
 		require.Equal(t, "3600", w.Header().Get("Retry-After"))
 	})
+}
+
+func TestParseFailures(t *testing.T) {
+	for text, want := range map[string]Throttle{
+		"5/15m":          {Failures: 5, Window: 15 * time.Minute},
+		"1/1ms":          {Failures: 1, Window: time.Millisecond},
+		"1000000000/24h": {Failures: 1_000_000_000, Window: 24 * time.Hour},
+		"3/1h30m":        {Failures: 3, Window: 90 * time.Minute},
+	} {
+		count, window, err := ParseFailures(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, Throttle{Failures: count, Window: window}, text)
+	}
+	for _, text := range []string{
+		"", "5", "/", "5/", "/15m", "0/15m", "-1/15m", "1000000001/15m", "5/0s", "5/999us", "5/-1m", "5/24h1s", "5/15",
+		"x/15m", "5/15m:2", "5/15m/1h", "1.5/1m", " 5/15m", "99999999999999999999/1m",
+	} {
+		_, _, err := ParseFailures(text)
+		require.EqualError(t, err, "must be COUNT/TIME, like 5/15m", "%q", text)
+	}
+}
+
+func TestAMaximumDelayBelowTheDelayIsRefused(t *testing.T) {
+	throttle := usual
+	throttle.Delay = usual.MaxDelay
+	require.NoError(t, throttle.Check())
+	require.NoError(t, Throttle{}.Check())
+	throttle.Delay++
+	require.EqualError(t, throttle.Check(), "maximum login delay of 5m0s is less than the delay of 5m0.000000001s")
+	_, err := New(t.Context(), Config{Throttle: throttle})
+	require.Equal(t, throttle.Check(), err)
 }

@@ -1,4 +1,5 @@
-// Package contender starts what is measured: the service, the Flask app, PostgreSQL, and the servers of package limits.
+// Package contender starts the servers that are measured: the service, the Flask app, PostgreSQL, and the servers of
+// package limits.
 package contender
 
 import (
@@ -11,30 +12,30 @@ import (
 	"userorder/bench/process"
 )
 
-// Server is something that answers HTTP.
+// Server is a running HTTP server.
 type Server struct {
 	Address string
-	Process *process.Process   // whose memory is read
-	Behind  []*process.Process // whose time on a core counts as well
+	Process *process.Process   // its memory is measured
+	Behind  []*process.Process // their CPU time counts as well
 }
 
-// Processes are all whose time on a core counts.
+// Processes returns the processes whose CPU time counts.
 func (s *Server) Processes() []*process.Process {
 	return append([]*process.Process{s.Process}, s.Behind...)
 }
 
-// Stage is where contenders are started.
+// Stage starts contenders.
 type Stage struct {
 	Group   *process.Group
 	Ports   *process.Ports
-	Dir     string // where they may keep files
-	Service string // the built service
-	Self    string // this program, which serves the limits
-	Secret  string // signs all tokens, so that one is good for all
+	Dir     string // folder for their files
+	Service string // path of the built service
+	Self    string // path of this program, which runs the limits
+	Secret  string // signs the tokens of all contenders, so that they accept each other's
 }
 
-// Start starts the service on a database, without limits by address and with its warnings alone in the log. Settings go
-// before these.
+// Start starts the service on a database and waits until it is healthy. It has no rate limits and logs only warnings;
+// settings override these.
 func (s Stage) Start(ctx context.Context, database string, settings ...string) (*Server, error) {
 	server, err := s.launch(ctx, database, settings...)
 	if err != nil {
@@ -52,7 +53,7 @@ func (s Stage) launch(ctx context.Context, database string, settings ...string) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }() // the child has its own
+	defer func() { _ = log.Close() }() // the child has a copy
 	p, err := s.Group.Start(ctx, process.Command{
 		Name: "the service", Path: s.Service, Dir: s.Dir, Stdout: log,
 		Env: append([]string{
@@ -66,7 +67,7 @@ func (s Stage) launch(ctx context.Context, database string, settings ...string) 
 	return &Server{Address: local(port), Process: p}, nil
 }
 
-// Limit starts a server of package limits: bare or gin.
+// Limit starts a server of package limits, bare or gin, and waits until it is healthy.
 func (s Stage) Limit(ctx context.Context, name string) (*Server, error) {
 	port, err := s.Ports.Free(ctx)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"userorder/bench/process"
 )
 
-// Worker is how gunicorn serves: always in one process, since several would not share the lists.
+// Worker is a list of gunicorn's options. There is always one process, since several would not share the lists.
 type Worker []string
 
-// Workers are the ones that are tried.
+// Workers lists the kinds of workers to try.
 var Workers = []Worker{
 	{"--worker-class", "sync"},
 	{"--worker-class", "gthread", "--threads", "1", "--keep-alive", "75"},
@@ -23,7 +23,7 @@ var Workers = []Worker{
 
 func (w Worker) String() string { return strings.Join(w, " ") }
 
-// Flask is the app in the folder app, under gunicorn.
+// Flask is the Flask app under gunicorn.
 type Flask struct {
 	Worker   Worker
 	Versions string
@@ -31,18 +31,19 @@ type Flask struct {
 	gunicorn, app string
 }
 
-// NewFlask sees whether the app can be served here. app is its folder.
+// NewFlask finds gunicorn and checks that it can load the app in the folder app. The error is ErrMissing if gunicorn or a
+// Python package is not installed.
 func NewFlask(ctx context.Context, app string) (*Flask, error) {
 	gunicorn, err := exec.LookPath("gunicorn")
 	if err != nil {
 		return nil, fmt.Errorf("gunicorn: %w", ErrMissing)
 	}
 	f := &Flask{gunicorn: gunicorn, app: app}
-	version, err := exec.CommandContext(ctx, gunicorn, "--version").Output() //nolint:gosec // it was looked up
+	version, err := exec.CommandContext(ctx, gunicorn, "--version").Output() //nolint:gosec // found by LookPath
 	if err != nil {
 		return nil, fmt.Errorf("gunicorn --version: %w", err)
 	}
-	check := exec.CommandContext(ctx, gunicorn, "--check-config", "app:app") //nolint:gosec // it was looked up
+	check := exec.CommandContext(ctx, gunicorn, "--check-config", "app:app") //nolint:gosec // found by LookPath
 	check.Dir, check.Env = app, append(os.Environ(), "JWT_SECRET=none", "PYTHONDONTWRITEBYTECODE=1", "SAY_VERSIONS=1")
 	out, err := check.CombinedOutput()
 	if err != nil {
@@ -54,7 +55,7 @@ func NewFlask(ctx context.Context, app string) (*Flask, error) {
 	return f, nil
 }
 
-// StartFlask starts the app with a number of orders.
+// StartFlask starts the app with seeded orders, which belong to users in turn, and waits until it is healthy.
 func (s Stage) StartFlask(ctx context.Context, f *Flask, orders, users int) (*Server, error) {
 	port, err := s.Ports.Free(ctx)
 	if err != nil {

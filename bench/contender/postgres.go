@@ -18,7 +18,7 @@ import (
 	"userorder/bench/process"
 )
 
-// Postgres is a server of PostgreSQL that lives as long as the benchmark.
+// Postgres is a PostgreSQL server with a cluster of its own.
 type Postgres struct {
 	Version string
 	Process *process.Process
@@ -28,10 +28,10 @@ type Postgres struct {
 	owner    *syscall.Credential
 }
 
-// ErrMissing means that something is not installed.
+// ErrMissing means that a contender is not installed.
 var ErrMissing = errors.New("not installed")
 
-// NewPostgres makes a cluster. Nothing runs yet.
+// NewPostgres creates a cluster; Start starts its server. The error is ErrMissing if PostgreSQL is not installed.
 func (s Stage) NewPostgres(ctx context.Context) (*Postgres, error) {
 	bin, err := postgresBinaries()
 	if err != nil {
@@ -47,7 +47,7 @@ func (s Stage) NewPostgres(ctx context.Context) (*Postgres, error) {
 	if p.port, err = s.Ports.Free(ctx); err != nil {
 		return nil, err
 	}
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", p.data(), //nolint:gosec // a path that was looked up
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", p.data(), //nolint:gosec // found by postgresBinaries
 		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = p.dir, &syscall.SysProcAttr{Credential: p.owner}
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -58,18 +58,19 @@ func (s Stage) NewPostgres(ctx context.Context) (*Postgres, error) {
 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
-// URL is where a database is.
+// URL returns the URL of a database.
 func (p *Postgres) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
 }
 
-// ForSeeding are settings under which a crash loses everything and rows go in fast.
+// ForSeeding are settings that make inserts fast and lose everything in a crash.
 var ForSeeding = []string{
 	"fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0", "max_wal_size=16GB",
 	"autovacuum=off", "maintenance_work_mem=512MB",
 }
 
-// Start starts the server, with its defaults but for shared_buffers and for settings.
+// Start starts the server and waits until it accepts connections. Apart from shared_buffers and settings it uses
+// PostgreSQL's defaults.
 func (p *Postgres) Start(ctx context.Context, group *process.Group, settings ...string) (err error) {
 	args := []string{"-D", p.data(), "-k", p.dir, "-p", strconv.Itoa(p.port)}
 	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "shared_buffers=512MB"}, settings...) {
@@ -92,7 +93,8 @@ func (p *Postgres) Start(ctx context.Context, group *process.Group, settings ...
 	})
 }
 
-// postgresBinaries looks on PATH and where Debian keeps them, the newest version first.
+// postgresBinaries returns the folder of initdb, from PATH or else the newest in /usr/lib/postgresql, where Debian
+// installs it.
 func postgresBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -107,8 +109,8 @@ func postgresBinaries() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// postgresUser returns a user that PostgreSQL agrees to run as, which is not root, and gives dir to that user. It is nil
-// for who is not root.
+// postgresUser returns a user for PostgreSQL, which refuses to run as root, and gives dir to that user. It returns nil
+// unless this process runs as root.
 func postgresUser(dir string) (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil

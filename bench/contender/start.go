@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Startup is how long the service took from its exec to its first 200, and what it then keeps in memory.
+// Startup is the time from exec of the service to its first response with status 200, and its memory when idle.
 type Startup struct {
 	Took   time.Duration
-	Memory int64 // bytes
+	Memory int64 // resident bytes
 }
 
-// TimeStart starts the service on a database, and stops it again. It sees to it that what the service does after its first
-// answer has been done before its memory is read.
+// TimeStart starts the service on a database, measures, and stops it. It reads the memory only after the service has
+// settled.
 func (s Stage) TimeStart(ctx context.Context, database string) (startup Startup, err error) {
 	began := time.Now()
 	server, err := s.Start(ctx, database)

@@ -1,8 +1,10 @@
-"""The six routes as the well-known tutorial has them: lists in memory that are searched from the front, SHA-256 without
-a salt. What does not run in the tutorial is put right: there is one Flask app, ids are handed out once, and an id is the
-same whether it is text or a number. The answers are those of userorder, so that one client can check both.
+"""The six routes of the tutorial, with its linear searches of lists in memory and its unsalted SHA-256.
 
-ORDERS is how many orders there are at the start, USERS how many users own them in turn; the users are not in the list.
+It corrects what does not run in the tutorial: there is one Flask app, ids are unique, and an id may be a string or a
+number. Responses are those of userorder, so that one client can check both.
+
+ORDERS is the number of orders at the start, and USERS the number of users who own them in turn. The users themselves
+are not in the list.
 """
 
 import hashlib
@@ -25,7 +27,7 @@ tokens.JWTManager(app)
 if os.environ.get("SAY_VERSIONS"):
     print(f"Python {platform.python_version()}, Flask {version('flask')}, Flask-JWT-Extended {version('flask-jwt-extended')}")
 
-lock = threading.Lock()  # a worker may have threads; one that deletes would move what another has found
+lock = threading.Lock()  # a worker may have threads, and a deletion moves the orders behind it
 users = []
 orders = []
 

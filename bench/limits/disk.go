@@ -11,9 +11,9 @@ import (
 
 const page = 4 << 10
 
-// Flush writes pages to a new file and has each one flushed to the disk before the next (fdatasync(2)). It writes over the
-// pages of a file that was made before, as a log that is used again is written; or it appends, so that each flush has to
-// carry the new size of the file as well. It removes the file.
+// Flush writes pages to a new file until limit has passed, and flushes each to the disk with fdatasync(2) before the next.
+// It overwrites pages that were written before, as a reused log does, or appends, so that each flush also writes the new
+// size of the file. It removes the file.
 func Flush(path string, appending bool, limit time.Duration) (count Count, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {

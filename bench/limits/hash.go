@@ -8,8 +8,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Hash hashes passwords with argon2id at the service's cost, as many at once as workers says. A quarter of the
-// time goes by before it counts: a process that is new is slower.
+// Hash hashes passwords with argon2id and the parameters of the service on a number of goroutines until limit has passed.
+// Before, it warms up for a quarter of limit, since a new process is slower.
 func Hash(workers int, limit time.Duration) Count {
 	hashAll(workers, limit/4)
 	began, before := time.Now(), spent()
@@ -17,7 +17,7 @@ func Hash(workers int, limit time.Duration) Count {
 	return Count{Done: done, Elapsed: time.Since(began), CPU: spent() - before}
 }
 
-// hashAll lets each worker hash once at least.
+// hashAll returns the number of hashes; each worker does at least one.
 func hashAll(workers int, limit time.Duration) int {
 	const passes, memory, threads, length = 2, 19456, 1, 32
 	began := time.Now()

@@ -1,5 +1,5 @@
-// Package limits is what the machine and the libraries can do at best: HTTP servers that answer with a constant, the
-// flushes of the disk, and the hash of passwords, each without the rest of the service.
+// Package limits measures the best that the machine and the libraries can do: HTTP servers with constant responses, disk
+// flushes, and password hashes, each without the rest of the service.
 package limits
 
 import (
@@ -25,7 +25,8 @@ const (
 	account     = `{"code":0,"msg":"查询成功","data":{"userid":"100","username":"user100","email":"user100@example.com"}}` + "\n"
 )
 
-// Bare is net/http alone. Its answers are constants of the service's size; it reads what is posted and asks for no token.
+// Bare returns a handler on net/http alone. Its responses are constants of the same size as the service's. It reads request
+// bodies and ignores tokens.
 func Bare() http.Handler {
 	answers := map[string][]byte{http.MethodGet: []byte(found), http.MethodPost: []byte(created), http.MethodDelete: []byte(cancelled)}
 	info := []byte(account)
@@ -45,7 +46,8 @@ func Bare() http.Handler {
 	})
 }
 
-// Gin is gin with golang-jwt: it verifies the token, finds the route, and answers with the same constants as Bare.
+// Gin returns a handler on gin and golang-jwt. It verifies the token, routes the request, and sends the same responses as
+// Bare.
 func Gin(secret []byte) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFlushCountsAndLeavesNothing(t *testing.T) {
+func TestFlushCountsAndRemovesItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "flushed")
 	for _, appending := range []bool{false, true} {
 		count, err := Flush(path, appending, time.Millisecond)
@@ -22,11 +22,11 @@ func TestFlushCountsAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestHash(t *testing.T) {
+func TestEachWorkerHashesAtLeastOnce(t *testing.T) {
 	require.GreaterOrEqual(t, Hash(2, time.Millisecond).Done, 2)
 }
 
-func TestGinAsksForAToken(t *testing.T) {
+func TestGinVerifiesTheTokenAndRespondsLikeBare(t *testing.T) {
 	secret := []byte("a secret")
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
 		Subject: "1", ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour)),

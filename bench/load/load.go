@@ -1,5 +1,5 @@
-// Package load sends requests over HTTP from a number of clients, each of which waits for an answer before it asks
-// again (a closed loop), and keeps how long each answer took.
+// Package load sends HTTP requests from several clients in a closed loop, in which each waits for a response before its
+// next request, and measures latencies.
 package load
 
 import (
@@ -12,27 +12,27 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Script is one client: what it asks next, and whether the answer is right. One goroutine uses it.
+// Script is the behaviour of one client. A single goroutine uses it.
 type Script interface {
-	// Next fills in the next request, whose host is set, and reports whether there is one.
+	// Next fills in the next request, whose host is already set, and reports whether there is one.
 	Next(*fasthttp.Request) (more bool)
-	// Check says what is wrong with the answer to the request before. It must not keep the answer.
+	// Check returns an error if the response to the last request is wrong. It must not retain the response.
 	Check(*fasthttp.Response) error
 }
 
-// Load is what is sent to one address.
+// Load describes a run against one server.
 type Load struct {
-	Address     string
-	Scripts     []Script // one a client
+	Address     string   // HOST:PORT
+	Scripts     []Script // one per client
 	Warmup, For time.Duration
-	Begin       func() error // is called after the warm-up, when no request is under way; may be nil
+	Begin       func() error // called after the warm-up, with no request in flight; may be nil
 }
 
-// patience is how long a client waits for an answer. A run in which one takes longer is a failed one.
+// patience is the timeout of a request. A timeout fails the run.
 const patience = 15 * time.Second
 
-// Run warms up and measures. Every client has one connection and ends with an answer, so that what is measured ends with
-// the last answer and not with a request that is thrown away. A wrong answer ends the run.
+// Run warms up for Warmup and then measures for For. Every client has one connection and finishes its last request, so the
+// measurement ends with a response and no request is discarded. A wrong response or a timeout ends the run with an error.
 func (l Load) Run(ctx context.Context) (Result, error) {
 	clients := make([]*client, len(l.Scripts))
 	for i, script := range l.Scripts {
@@ -59,7 +59,7 @@ func (l Load) Run(ctx context.Context) (Result, error) {
 		latencies = append(latencies, c.latencies...)
 	}
 	if len(latencies) == 0 {
-		return Result{}, errors.New("there was nothing to ask")
+		return Result{}, errors.New("no requests were sent")
 	}
 	return newResult(elapsed, latencies), nil
 }

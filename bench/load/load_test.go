@@ -13,7 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// countdown asks so many times, and takes any answer but a teapot's.
+// countdown sends left requests and rejects a response with status 418.
 type countdown struct{ left int }
 
 func (c *countdown) Next(r *fasthttp.Request) bool {
@@ -35,7 +35,7 @@ func serve(t *testing.T, handler http.HandlerFunc) (address string) {
 	return server.Listener.Addr().String()
 }
 
-func TestRunCountsWhatWasAskedAfterTheWarmUp(t *testing.T) {
+func TestRunCountsRequestsAfterTheWarmUp(t *testing.T) {
 	var asked, warm atomic.Int64
 	address := serve(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
 	scripts := []Script{&countdown{left: 1000}, &countdown{left: 1000}}
@@ -50,7 +50,7 @@ func TestRunCountsWhatWasAskedAfterTheWarmUp(t *testing.T) {
 	require.GreaterOrEqual(t, result.P999, result.P50)
 }
 
-func TestAWrongAnswerFailsTheRun(t *testing.T) {
+func TestAWrongResponseFailsTheRun(t *testing.T) {
 	var asked atomic.Int64
 	address := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		if asked.Add(1) == 500 {
@@ -61,7 +61,7 @@ func TestAWrongAnswerFailsTheRun(t *testing.T) {
 	require.EqualError(t, err, "GET /asked: a teapot")
 }
 
-func TestNobodyThereFailsTheRun(t *testing.T) {
+func TestARefusedConnectionFailsTheRun(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
@@ -69,7 +69,7 @@ func TestNobodyThereFailsTheRun(t *testing.T) {
 	require.ErrorContains(t, err, "refused")
 }
 
-func TestAServerThatClosesEachConnectionIsAskedOnNewOnes(t *testing.T) {
+func TestClientsReconnectWhenTheServerClosesConnections(t *testing.T) {
 	address := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
 	result, err := Load{Address: address, Scripts: []Script{&countdown{left: 50}}, For: time.Minute}.Run(t.Context())
 	require.NoError(t, err)
@@ -99,6 +99,6 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 		{upTo(10), 0, 1},
 		{upTo(10), 1000, 10},
 	} {
-		require.EqualValues(t, test.want, Percentile(test.values, test.thousandths), "%d of %d", test.thousandths, len(test.values))
+		require.EqualValues(t, test.want, percentile(test.values, test.thousandths), "%d of %d", test.thousandths, len(test.values))
 	}
 }

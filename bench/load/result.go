@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Result is what one run has shown.
+// Result is the outcome of a run.
 type Result struct {
 	Requests       int
-	Rate           float64 // requests a second
+	Rate           float64 // requests per second
 	P50, P99, P999 time.Duration
 }
 
@@ -16,13 +16,13 @@ func newResult(elapsed time.Duration, latencies []time.Duration) Result {
 	slices.Sort(latencies)
 	return Result{
 		Requests: len(latencies), Rate: float64(len(latencies)) / elapsed.Seconds(),
-		P50: Percentile(latencies, 500), P99: Percentile(latencies, 990), P999: Percentile(latencies, 999),
+		P50: percentile(latencies, 500), P99: percentile(latencies, 990), P999: percentile(latencies, 999),
 	}
 }
 
-// Percentile returns the smallest of the sorted values that is not less than so many thousandths of them: the nearest
-// rank, which is always a value that occurred. With fewer than a thousand values the 999th is the largest.
-func Percentile(sorted []time.Duration, thousandths int) time.Duration {
+// percentile returns the nearest-rank percentile of sorted values, which is always one of them, or 0 if there are none. With
+// fewer than a thousand values, 999 thousandths is the maximum.
+func percentile(sorted []time.Duration, thousandths int) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}

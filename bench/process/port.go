@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Ports hands out ports that nobody listens on. They are below 32768, where Linux begins with those of outgoing
-// connections: a client's could be in the way of a server that starts later.
+// Ports hands out ports without a listener. They are below 32768, where the ephemeral ports of Linux begin, so that no
+// outgoing connection takes the port of a server that starts later.
 type Ports struct {
 	next atomic.Int32
 }
 
 const firstPort, lastPort = 20000, 32767
 
-// Free returns a port that it has not returned before.
+// Free returns a port that it has not returned before, or an error if there is none left.
 func (p *Ports) Free(ctx context.Context) (int, error) {
 	var network net.ListenConfig
 	for {
@@ -33,7 +33,7 @@ func (p *Ports) Free(ctx context.Context) (int, error) {
 	}
 }
 
-// Healthy waits until GET /healthz on address is answered with 200.
+// Healthy waits up to 30 seconds until GET /healthz on address returns 200.
 func (p *Process) Healthy(ctx context.Context, address string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	const limit, pause = 30 * time.Second, 500 * time.Microsecond

@@ -1,4 +1,4 @@
-// Package process starts other programs, reads what they have cost, and ends them.
+// Package process starts other programs, measures their CPU time and memory, and stops them.
 package process
 
 import (
@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// Command is a program to be started.
+// Command describes a program to start.
 type Command struct {
-	Name       string // in errors
+	Name       string // used in errors
 	Path       string
 	Args       []string
 	Dir        string
 	Env        []string
-	Stdout     io.Writer           // nil: dropped
-	Credential *syscall.Credential // nil: as who starts it
-	Stop       syscall.Signal      // asks it to end; 0: SIGTERM
+	Stdout     io.Writer           // nil: discarded
+	Credential *syscall.Credential // nil: the current user
+	Stop       syscall.Signal      // requests shutdown; 0: SIGTERM
 }
 
-// Process is a program that was started.
+// Process is a started program.
 type Process struct {
 	command *exec.Cmd
 	name    string
@@ -35,20 +35,20 @@ type Process struct {
 	ended   chan struct{}
 }
 
-// Group is all processes that were started, so that none is left behind.
+// Group keeps track of the processes that it starts, so that none is left behind.
 type Group struct {
 	mu        sync.Mutex
 	processes []*Process
 }
 
-// Start starts a program in a process group of its own, which an interrupt at the keyboard does not reach. If this
-// process dies without a word, the kernel asks the other to end.
+// Start starts a program in a process group of its own, so that an interrupt from the terminal does not reach it. If this
+// process dies, the kernel sends the program its Stop signal. The context cancels only the start.
 func (g *Group) Start(ctx context.Context, c Command) (*Process, error) {
 	if c.Stop == 0 {
 		c.Stop = syscall.SIGTERM
 	}
 	p := &Process{name: c.Name, stop: c.Stop, stderr: &tail{}, ended: make(chan struct{})}
-	p.command = exec.Command(c.Path, c.Args...) //nolint:gosec,noctx // the commands are ours; Stop ends them, not a context
+	p.command = exec.Command(c.Path, c.Args...) //nolint:gosec,noctx // fixed commands, ended by Stop and not by a context
 	p.command.Dir, p.command.Env, p.command.Stdout, p.command.Stderr = c.Dir, c.Env, c.Stdout, p.stderr
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: c.Stop, Credential: c.Credential}
 	if err := ctx.Err(); err != nil {
@@ -67,7 +67,7 @@ func (g *Group) Start(ctx context.Context, c Command) (*Process, error) {
 	return p, nil
 }
 
-// Stop ends all that still run, the last one first.
+// Stop stops all running processes, the last one first.
 func (g *Group) Stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,10 +76,11 @@ func (g *Group) Stop() {
 	}
 }
 
-// grace is how long a process may take to end before it is killed.
+// grace is how long a process may take to stop before it is killed.
 const grace = 20 * time.Second
 
-// Stop asks the process to end, waits, and kills it with all its children if that takes too long. It may be called again.
+// Stop sends the process its Stop signal and waits for its end. After 20 seconds it kills the process with all its
+// descendants and returns an error. It may be called again.
 func (p *Process) Stop() error {
 	select {
 	case <-p.ended:
@@ -102,7 +103,7 @@ func (p *Process) Stop() error {
 	return fmt.Errorf("%s did not end and was killed", p.name)
 }
 
-// Err says how a process that should still run has ended, or returns nil.
+// Err returns nil while the process runs, and afterwards an error with its status and the end of its standard error.
 func (p *Process) Err() error {
 	select {
 	case <-p.ended:
@@ -112,7 +113,8 @@ func (p *Process) Err() error {
 	}
 }
 
-// Wait calls ready until it returns no error. It gives up when the process ends, when ctx does, or after limit.
+// Wait calls ready, with a pause between calls, until it returns nil. It fails if the process ends, ctx ends or limit
+// passes.
 func (p *Process) Wait(ctx context.Context, limit, pause time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -131,7 +133,7 @@ func (p *Process) Wait(ctx context.Context, limit, pause time.Duration, ready fu
 	}
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the last 2 KiB that are written to it.
 type tail struct {
 	mu   sync.Mutex
 	text []byte

@@ -33,13 +33,13 @@ func TestParseMemory(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestTreeIsAllThatDescend(t *testing.T) {
+func TestTreeContainsAllDescendants(t *testing.T) {
 	all := []stat{{pid: 30, parent: 20}, {pid: 1}, {pid: 10, parent: 1}, {pid: 20, parent: 10}, {pid: 11, parent: 1}, {pid: 21, parent: 11}}
 	require.Equal(t, []stat{{pid: 10, parent: 1}, {pid: 20, parent: 10}, {pid: 30, parent: 20}}, tree(all, 10))
 	require.Empty(t, tree(all, 99))
 }
 
-func TestWhatAProcessAndItsChildrenCost(t *testing.T) {
+func TestCPUAndMemoryIncludeChildren(t *testing.T) {
 	group := &Group{}
 	t.Cleanup(group.Stop)
 	p, err := group.Start(t.Context(), Command{
@@ -57,12 +57,12 @@ func TestWhatAProcessAndItsChildrenCost(t *testing.T) {
 	require.Len(t, children, 1)
 	child, err := os.FindProcess(children[0])
 	require.NoError(t, err)
-	require.NoError(t, child.Kill()) // a shell does not pass on what asks it to end
+	require.NoError(t, child.Kill()) // a shell does not forward signals to its children
 	require.NoError(t, p.Stop())
 	require.NoError(t, p.Stop())
 }
 
-func TestAProcessThatEndsIsNotWaitedFor(t *testing.T) {
+func TestWaitFailsWhenTheProcessEnds(t *testing.T) {
 	group := &Group{}
 	p, err := group.Start(t.Context(), Command{Name: "a shell", Path: "/bin/sh", Args: []string{"-c", "echo no luck >&2; exit 3"}})
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestAProcessThatEndsIsNotWaitedFor(t *testing.T) {
 	group.Stop()
 }
 
-func TestPortsAreBelowThoseOfOutgoingConnections(t *testing.T) {
+func TestPortsAreBelowTheEphemeralOnes(t *testing.T) {
 	ports, seen := &Ports{}, map[int]bool{}
 	for range 50 {
 		port, err := ports.Free(t.Context())

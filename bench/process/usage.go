@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// tick is the unit of the times in /proc/PID/stat: USER_HZ, which is 100 on all systems that Go runs on.
+// tick is the unit of times in /proc/PID/stat: 1/USER_HZ, which is 10 ms on every Linux that Go supports.
 const tick = 10 * time.Millisecond
 
-// stat is what matters of /proc/PID/stat (proc_pid_stat(5)).
+// stat is the part of /proc/PID/stat that is used here; see proc_pid_stat(5).
 type stat struct {
 	pid, parent int
-	cpu         time.Duration // of the process and of its children that have ended
+	cpu         time.Duration // including children that have ended
 }
 
-// parseStat counts fields from the last parenthesis: the name before it may hold anything.
+// parseStat counts fields from the last parenthesis, since the name before it may contain anything.
 func parseStat(text string) (s stat, err error) {
 	open, closed := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || closed < open {
-		return stat{}, fmt.Errorf("not a stat of /proc: %q", text)
+		return stat{}, fmt.Errorf("malformed /proc/PID/stat: %q", text)
 	}
 	fields := strings.Fields(text[closed+1:])
 	const parent, utime, cstime = 1, 11, 14
 	if len(fields) <= cstime {
-		return stat{}, fmt.Errorf("too short for a stat of /proc: %q", text)
+		return stat{}, fmt.Errorf("truncated /proc/PID/stat: %q", text)
 	}
 	var errs [2]error
 	s.pid, errs[0] = strconv.Atoi(strings.TrimSpace(text[:open]))
@@ -42,8 +42,7 @@ func parseStat(text string) (s stat, err error) {
 	return s, err
 }
 
-// parseMemory returns a line like VmRSS of /proc/PID/status in bytes, and 0 if there is none, as with a process that has
-// ended and was not yet waited for.
+// parseMemory returns a field of /proc/PID/status such as VmRSS in bytes, or 0 if it is missing, as for a zombie.
 func parseMemory(status, name string) (int64, error) {
 	for line := range strings.Lines(status) {
 		rest, found := strings.CutPrefix(line, name+":")
@@ -56,9 +55,9 @@ func parseMemory(status, name string) (int64, error) {
 	return 0, nil
 }
 
-// stats returns all processes there are. One may end while they are read; it is then left out.
+// stats returns all processes except those that end while it reads.
 func stats() []stat {
-	paths, _ := filepath.Glob("/proc/[0-9]*/stat") // fails for a bad pattern alone
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat") // fails only for a malformed pattern
 	all := make([]stat, 0, len(paths))
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
@@ -72,8 +71,8 @@ func stats() []stat {
 	return all
 }
 
-// tree returns the process root with all that descend from it. Process groups would not do: each process of PostgreSQL
-// leads one of its own.
+// tree returns the process root and all its descendants. It does not use process groups, since each process of PostgreSQL
+// leads its own.
 func tree(all []stat, root int) (found []stat) {
 	children := map[int][]stat{}
 	for _, s := range all {
@@ -97,7 +96,7 @@ func descendants(root int) (pids []int) {
 	return pids
 }
 
-// CPU is the time, user's and system's, that processes and all their children have had on a core.
+// CPU returns the user and system time of processes and all their descendants.
 func CPU(processes ...*Process) (total time.Duration) {
 	all := stats()
 	for _, p := range processes {
@@ -108,8 +107,8 @@ func CPU(processes ...*Process) (total time.Duration) {
 	return total
 }
 
-// Memory is what is resident of a process and its children, mapped files included, in bytes: now, and at the most since
-// ResetPeak. Pages that several of them share count several times.
+// Memory returns the resident memory of the process and its descendants in bytes, now and at its peak since ResetPeak. It
+// includes mapped files and counts a shared page once per process.
 func (p *Process) Memory() (now, peak int64, err error) {
 	for _, pid := range p.pids() {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -129,7 +128,7 @@ func (p *Process) Memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
-// ResetPeak lets the peak of Memory begin anew.
+// ResetPeak resets the peak that Memory returns to the present value.
 func (p *Process) ResetPeak() error {
 	for _, pid := range p.pids() {
 		const peak = "5" // proc_pid_clear_refs(5)

@@ -10,21 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine is where it was measured, and what was.
+// Machine describes the machine and the software that were measured.
 type Machine struct {
 	CPU             string
 	Cores           int
 	Memory          string
 	Kernel          string
-	Filesystem      string // of the databases
+	Filesystem      string // type, of the databases' folder
 	Go              string
-	Postgres, Flask string // versions; empty if it was skipped
+	Postgres, Flask string // versions; empty if skipped
 	Commit          string
-	Workers         []string // how fast each kind of Flask's workers was
-	Skipped         []string
+	Workers         []string // the rate of each kind of gunicorn worker
+	Skipped         []string // contenders that are not installed
 }
 
-// ThisMachine describes this one. The filesystem is that of a folder.
+// ThisMachine describes this machine and the filesystem of folder. What it cannot read is "unknown".
 func ThisMachine(folder string) Machine {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Kernel: kernel()}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -39,7 +39,7 @@ func ThisMachine(folder string) Machine {
 	return m
 }
 
-// field returns what stands behind a name and a colon in the first line that has it.
+// field returns the value of the first line "name: value", or "unknown".
 func field(text, name string) string {
 	for line := range strings.Lines(text) {
 		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == name {
@@ -49,7 +49,7 @@ func field(text, name string) string {
 	return "unknown"
 }
 
-// gigabytes makes a size in kB one that people read.
+// gigabytes converts a size such as "1024 kB" to GiB.
 func gigabytes(size string) string {
 	kilobytes, err := strconv.ParseFloat(strings.TrimSuffix(size, " kB"), 64)
 	if err != nil {
@@ -58,7 +58,7 @@ func gigabytes(size string) string {
 	return strconv.FormatFloat(kilobytes/(1<<20), 'f', 1, 64) + " GiB"
 }
 
-// filesystem finds the type of what is mounted nearest above a folder, in the form of proc_pid_mountinfo(5).
+// filesystem returns the type of the filesystem that contains folder; proc_pid_mountinfo(5) describes the format.
 func filesystem(mountinfo, folder string) string {
 	folder = filepath.Clean(folder)
 	kind, longest := "unknown", -1

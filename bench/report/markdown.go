@@ -7,41 +7,41 @@ import (
 	"time"
 )
 
-// Page is what the report is made of.
+// Page is the content of the report.
 type Page struct {
 	Date, Picture   string
 	Machine         Machine
 	Results         *Results
 	Targets         []Target
 	Rounds          int
-	Each            time.Duration // how long most was measured in a round
+	Each            time.Duration // length of most measurements
 	Quick           bool
 	HashConcurrency int
-	Client          string // what another client says
+	Client          string // comparison with another client
 }
 
-// Markdown writes the report.
+// Markdown returns the report.
 func Markdown(p Page) string {
 	var b strings.Builder
 	write := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format, args...) }
 	write("# Benchmark of %s\n\n", p.Date)
 	if p.Quick {
-		write("**A quick run, to see that it runs. Its figures say little.**\n\n")
+		write("**A quick run, which shows that everything runs. Its figures are rough.**\n\n")
 	}
-	write("![Requests a second](%s)\n\n", p.Picture)
+	write("![Requests per second](%s)\n\n", p.Picture)
 	b.WriteString(p.Machine.markdown())
-	write("\nMedians of %s, in each of which everything was measured once, for %v (passwords for longer). "+
-		"Every client waits for an answer before it asks again, and every answer was looked at: all were right. "+
-		"[README.md](../README.md) says what each row is.\n\n", counted(p.Rounds), p.Each)
-	write("## Targets\n\nOn SQLite unless it is said. A ratio is taken in each round, so both sides met the same noise.\n\n")
+	write("\nThe figures are medians of %s. A round measured everything once, for %v each (passwords for longer). "+
+		"Every client waits for a response before its next request, and every response was checked: all were correct. "+
+		"[README.md](../README.md) explains each row.\n\n", counted(p.Rounds), p.Each)
+	write("## Targets\n\nThey are for SQLite unless they say otherwise. Ratios are taken within a round, so both sides saw the same noise.\n\n")
 	table(&b, "lrrrl", []string{"target", "bound", "measured", "rounds", "verdict"}, targetRows(p.Targets))
 	write("\n## Measured\n\n")
 	table(&b, "llrrrrrrrr", []string{
 		"work", "contender", "clients", "a second", "p50", "p99", "p999", "CPU µs", "MB", "MB peak",
 	}, p.Results.rows())
-	write("\nCPU is the server's time on a core for each request, with PostgreSQL's processes where it is used. MB is what is "+
-		"resident of the server's own processes after the run, and at its peak: PostgreSQL's are not counted, mapped pages of the "+
-		"SQLite file are, once for each connection that reads. The service hashes on %d of the cores, as is the default of `HASH_CONCURRENCY`.\n", p.HashConcurrency)
+	write("\nCPU is the CPU time of the server per request, including PostgreSQL's processes. MB is the resident memory of the "+
+		"server after the run, and its peak. It excludes PostgreSQL's processes and includes mapped pages of the SQLite file, once "+
+		"per reading connection. `HASH_CONCURRENCY` has its default, %d on this machine.\n", p.HashConcurrency)
 	b.WriteString(p.Results.starts())
 	b.WriteString(p.Results.client())
 	b.WriteString(p.Client)
@@ -59,8 +59,8 @@ func (m Machine) markdown() string {
 		{"PostgreSQL", m.Postgres},
 		{"Flask", m.Flask},
 		{"commit", m.Commit},
-		{"service", "`RATE_LIMIT=off LOG_LEVEL=warn`, but for the row with the request log on: `LOG_LEVEL=info` into a file"},
-		{"gunicorn's workers", strings.Join(m.Workers, "; ")},
+		{"service", "`RATE_LIMIT=off LOG_LEVEL=warn`; the row with the request log on has `LOG_LEVEL=info` and writes to a file"},
+		{"gunicorn workers", strings.Join(m.Workers, "; ")},
 		{"skipped", strings.Join(m.Skipped, "; ")},
 	} {
 		if row[1] != "" {
@@ -87,7 +87,7 @@ func counted(rounds int) string {
 	return fmt.Sprintf("%d rounds", rounds)
 }
 
-// enough is how many samples a p999 needs to be more than the slowest of them.
+// enough is the number of samples below which a p999 would be the maximum.
 const enough = 1000
 
 func (r *Results) rows() (rows [][]string) {
@@ -117,19 +117,19 @@ func (r *Results) starts() string {
 		memory Spread
 	}{
 		{"with an empty folder", StartTimes(r.First), StartMemory(r.First)},
-		{"with a file that is there", StartTimes(r.Again), StartMemory(r.Again)},
+		{"with an existing file", StartTimes(r.Again), StartMemory(r.Again)},
 	} {
 		rows = append(rows, []string{
 			start.name, compact(start.took.Median), compact(start.took.Min) + "–" + compact(start.took.Max), compact(start.memory.Median),
 		})
 	}
 	var b strings.Builder
-	b.WriteString("\n## Start\n\nFrom exec to the first 200 of `/healthz`, and what is resident when nothing more happens. On SQLite.\n\n")
+	b.WriteString("\n## Start\n\nThe time from exec to the first 200 of `/healthz`, and the resident memory when idle, on SQLite.\n\n")
 	table(&b, "lrrr", []string{"start", "ms", "rounds", "MB idle"}, rows)
 	return b.String()
 }
 
-// client says what the measuring itself takes.
+// client describes the cost of the client.
 func (r *Results) client() string {
 	least := 0.0
 	for _, row := range r.Rows {
@@ -138,10 +138,10 @@ func (r *Results) client() string {
 			least = used
 		}
 	}
-	return fmt.Sprintf("\n## The client\n\nIt is a part of this program (fasthttp) and not wrk, so that nothing has to be installed, "+
-		"each request can be another one and each answer can be looked at. It shares the cores with what it measures, and takes "+
-		"%s µs of a core for each request at the least. How fast a server looks beside it depends on that, and on how many "+
-		"threads of clients compete with its own for the cores; its CPU a request does not.\n", microseconds(least))
+	return fmt.Sprintf("\n## The client\n\nThe client is part of this program (fasthttp), so that nothing has to be installed, requests vary and "+
+		"every response is checked. It shares the cores with the servers and uses at least %s µs of CPU per request. A server's "+
+		"rate depends on that and on the number of client threads that compete with it for the cores; its CPU per request does "+
+		"not.\n", microseconds(least))
 }
 
 func table(b *strings.Builder, alignment string, head []string, rows [][]string) {
@@ -157,7 +157,7 @@ func table(b *strings.Builder, alignment string, head []string, rows [][]string)
 	}
 }
 
-// thousands writes a whole number with commas.
+// thousands formats a whole number with commas.
 func thousands(value float64) string {
 	text := fmt.Sprintf("%.0f", value)
 	for at := len(text) - 3; at > 0; at -= 3 {
@@ -176,7 +176,7 @@ func microseconds(nanoseconds float64) string {
 
 func megabytes(bytes float64) string { return unlessZero(bytes, compact(bytes/1e6)) }
 
-// unlessZero leaves a cell empty whose figure does not apply.
+// unlessZero returns text, or "" if value is 0, which means that it does not apply.
 func unlessZero(value float64, text string) string {
 	if value == 0 {
 		return ""

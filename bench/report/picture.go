@@ -13,23 +13,23 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Chart is one kind of work, with a bar for each contender.
+// Chart compares contenders at one kind of work.
 type Chart struct {
 	Title string
 	Bars  []Bar
 }
 
-// Bar is how much a contender did in a second.
+// Bar is the rate of one contender, in requests per second.
 type Bar struct {
 	Name string
 	Rate float64
 }
 
-// Draw draws charts below each other, in one file of SVG, on one logarithmic axis: they lie so far apart that on another
-// one the short bars could not be seen.
+// Draw writes an SVG file with charts below each other on one axis. The axis is logarithmic, since short bars would be
+// invisible on a linear one.
 func Draw(path string, charts []Chart) error {
 	p := plot.New()
-	p.Title.Text = "Requests a second: longer is faster, each line is ten times the one before"
+	p.Title.Text = "Requests per second (logarithmic scale): longer is faster"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, powers{}
 	p.HideY()
 	for _, style := range []*draw.TextStyle{&p.Title.TextStyle, &p.X.Tick.Label} {
@@ -46,12 +46,12 @@ func Draw(path string, charts []Chart) error {
 	if _, err := canvas.WriteTo(&svg); err != nil {
 		return err
 	}
-	// The words were laid out for Liberation Sans, which few have; the others are as wide.
+	// Text is laid out for Liberation Sans, which few systems have. The fallbacks have the same widths.
 	text := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
-	return os.WriteFile(path, text, 0o644) //nolint:gosec // results are for everybody
+	return os.WriteFile(path, text, 0o644) //nolint:gosec // results are public
 }
 
-// bars are drawn by hand: those of gonum begin at zero, which a logarithmic axis does not have.
+// bars draws its own bars, since those of gonum begin at zero, which a logarithmic axis does not have.
 type bars struct {
 	placed []placed
 	titles []placed
@@ -64,7 +64,7 @@ type placed struct {
 	at float64
 }
 
-// arrange puts the bars below each other, each chart under its title. The axis counts upwards.
+// arrange places the bars below each other, each chart under its title. Positions decrease, since the axis points up.
 func arrange(charts []Chart, style draw.TextStyle) bars {
 	style.XAlign, style.YAlign = draw.XLeft, draw.YCenter
 	b := bars{style: style}
@@ -83,19 +83,19 @@ func arrange(charts []Chart, style draw.TextStyle) bars {
 	return b
 }
 
-const floor = 10 // where bars begin, requests a second
+const floor = 10 // requests per second at which bars begin
 
-// DataRange leaves room for the words behind the longest bar.
+// DataRange implements plot.DataRanger. It leaves room for the label of the longest bar.
 func (b bars) DataRange() (xmin, xmax, ymin, ymax float64) {
 	longest := 10.0 * floor
 	for _, bar := range b.placed {
 		longest = max(longest, bar.Rate)
 	}
-	const words = 20 // times as much
-	return floor, longest * words, -b.rows + 1, 0.6
+	const label = 20 // factor on the logarithmic axis
+	return floor, longest * label, -b.rows + 1, 0.6
 }
 
-// Plot draws them.
+// Plot implements plot.Plotter.
 func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	const half = 0.38
@@ -114,7 +114,7 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// colorOf gives the service strong colours, the limits a grey and what it replaces another colour.
+// colorOf returns blues for the service, orange for Flask and grey for the limits.
 func colorOf(name string) color.Color {
 	colors := map[string]color.Color{
 		"userorder, SQLite": color.RGBA{0x1b, 0x6c, 0xa8, 0xff}, "userorder, PostgreSQL": color.RGBA{0x6a, 0xae, 0xd6, 0xff},
@@ -126,7 +126,7 @@ func colorOf(name string) color.Color {
 	return color.Gray{0xb4}
 }
 
-// powers marks the powers of ten.
+// powers places ticks at powers of ten.
 type powers struct{}
 
 func (powers) Ticks(low, high float64) (ticks []plot.Tick) {

@@ -20,7 +20,7 @@ func TestSpread(t *testing.T) {
 
 var fast, slow, absent = Key{"fast", "query", 32}, Key{"slow", "query", 32}, Key{"fast", "query", 64}
 
-// noisy has a second round in which the machine did half as much.
+// noisy returns results in which the machine was half as fast in the second round.
 func noisy() *Results {
 	r := &Results{}
 	for _, disturbed := range []float64{1, 0.5, 1.1} {
@@ -30,7 +30,7 @@ func noisy() *Results {
 	return r
 }
 
-func TestARatioIsOfTheSameRound(t *testing.T) {
+func TestRatioIsTakenWithinARound(t *testing.T) {
 	r := noisy()
 	spread, known := r.Ratio(Rate, fast, slow)
 	require.True(t, known)
@@ -40,7 +40,7 @@ func TestARatioIsOfTheSameRound(t *testing.T) {
 		require.False(t, known)
 	}
 	_, known = r.Ratio(CPU, fast, slow)
-	require.False(t, known, "it was divided by what does not apply")
+	require.False(t, known, "it divided by a figure that does not apply")
 	require.Equal(t, Spread{Median: 1000, Min: 500, Max: 1100}, r.Row(fast).Spread(Rate))
 }
 
@@ -124,7 +124,7 @@ func TestMachineIsDescribed(t *testing.T) {
 func TestDraw(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.svg")
 	require.NoError(t, Draw(path, []Chart{
-		{Title: "query", Bars: []Bar{{"fast", 12345}, {"slow", 3}}}, // shorter than where the axis begins
+		{Title: "query", Bars: []Bar{{"fast", 12345}, {"slow", 3}}}, // 3 is below the origin of the axis
 		{Title: "create", Bars: []Bar{{"fast", 100}}},
 	}))
 	svg, err := os.ReadFile(path)

@@ -1,4 +1,4 @@
-// Package report turns what was measured into a page of Markdown and a picture.
+// Package report turns measurements into a Markdown page and a picture.
 package report
 
 import (
@@ -9,7 +9,7 @@ import (
 	"userorder/bench/contender"
 )
 
-// Key says what was measured.
+// Key identifies a row.
 type Key struct {
 	Contender, Work string
 	Clients         int
@@ -19,29 +19,29 @@ func (k Key) String() string {
 	return fmt.Sprintf("%s, %d at once, %s", k.Work, k.Clients, k.Contender)
 }
 
-// Sample is what was measured in one round. What does not apply is 0.
+// Sample is the outcome of one measurement. Figures that do not apply are 0.
 type Sample struct {
-	Rate           float64 // a second
+	Rate           float64 // per second
 	P50, P99, P999 time.Duration
 	Requests       int
-	CPU            time.Duration // of the server's, a request
-	Client         time.Duration // of the client's, a request
-	Memory, Peak   int64         // bytes, of the server
+	CPU            time.Duration // CPU time of the server per request
+	Client         time.Duration // CPU time of the client per request
+	Memory, Peak   int64         // resident bytes of the server
 }
 
-// Row is one thing that was measured once a round.
+// Row holds the samples of one key, one per round.
 type Row struct {
 	Key
 	Samples []Sample
 }
 
-// Results is everything that was measured, in the order of the first round.
+// Results holds all rows, in the order in which they were first measured.
 type Results struct {
 	Rows         []*Row
-	First, Again []contender.Startup // without a file, and with one
+	First, Again []contender.Startup // with an empty folder, and with an existing file
 }
 
-// Add adds what a round has shown.
+// Add adds a sample to the row of key.
 func (r *Results) Add(key Key, sample Sample) {
 	row := r.Row(key)
 	if row == nil {
@@ -51,12 +51,12 @@ func (r *Results) Add(key Key, sample Sample) {
 	row.Samples = append(row.Samples, sample)
 }
 
-// AddStart adds how the service has started in a round.
+// AddStart adds the two starts of a round.
 func (r *Results) AddStart(first, again contender.Startup) {
 	r.First, r.Again = append(r.First, first), append(r.Again, again)
 }
 
-// Row returns a row, or nil if that was not measured.
+// Row returns the row of key, or nil if it was not measured.
 func (r *Results) Row(key Key) *Row {
 	for _, row := range r.Rows {
 		if row.Key == key {
@@ -66,27 +66,27 @@ func (r *Results) Row(key Key) *Row {
 	return nil
 }
 
-// Measure is one figure of a sample.
+// Measure selects a figure of a sample.
 type Measure func(Sample) float64
 
-// The figures that are compared.
+// The figures that targets compare.
 var (
 	Rate Measure = func(s Sample) float64 { return s.Rate }
 	CPU  Measure = func(s Sample) float64 { return float64(s.CPU) }
 	Peak Measure = func(s Sample) float64 { return float64(s.Peak) }
 )
 
-// Median returns the median of a figure over the rounds.
+// Median returns the median of a figure over all rounds.
 func (r *Row) Median(of Measure) float64 { return SpreadOf(values(r.Samples, of)).Median }
 
-// Spread is a figure that each round has one of.
+// Spread summarizes a figure over all rounds.
 type Spread struct{ Median, Min, Max float64 }
 
-// Spread returns how a figure varies over the rounds.
+// Spread returns the spread of a figure over all rounds.
 func (r *Row) Spread(of Measure) Spread { return SpreadOf(values(r.Samples, of)) }
 
-// Ratio compares two rows round by round, and then takes the median: what disturbed a round disturbed both. ok is false if
-// one of them was not measured.
+// Ratio returns the spread of the ratios of key to base within each round, so that a disturbance of a round affects both
+// sides. ok is false if either was not measured.
 func (r *Results) Ratio(of Measure, key, base Key) (spread Spread, ok bool) {
 	row, other := r.Row(key), r.Row(base)
 	if row == nil || other == nil || len(row.Samples) != len(other.Samples) {
@@ -110,8 +110,8 @@ func values(samples []Sample, of Measure) []float64 {
 	return all
 }
 
-// SpreadOf returns the median and the ends of values, of which there is at least one. The median of an even number of
-// them is the mean of the two in the middle.
+// SpreadOf returns the median, minimum and maximum of values. It panics if there are none. The median of an even number of
+// values is the mean of the two in the middle.
 func SpreadOf(values []float64) Spread {
 	sorted := slices.Sorted(slices.Values(values))
 	half := len(sorted) / 2
@@ -122,7 +122,7 @@ func SpreadOf(values []float64) Spread {
 	return Spread{Median: median, Min: sorted[0], Max: sorted[len(sorted)-1]}
 }
 
-// StartTimes is how long starts took, in milliseconds.
+// StartTimes returns the spread of start times in milliseconds.
 func StartTimes(starts []contender.Startup) Spread {
 	var all []float64
 	for _, s := range starts {
@@ -131,7 +131,7 @@ func StartTimes(starts []contender.Startup) Spread {
 	return SpreadOf(all)
 }
 
-// StartMemory is what started services keep, in megabytes.
+// StartMemory returns the spread of idle memory in megabytes.
 func StartMemory(starts []contender.Startup) Spread {
 	var all []float64
 	for _, s := range starts {

@@ -2,17 +2,17 @@ package report
 
 import "fmt"
 
-// Target is a figure that the service should reach.
+// Target compares a figure with its bound.
 type Target struct {
 	What     string
 	Bound    float64
-	AtMost   bool   // or else at least
-	Unit     string // behind the figures
+	AtMost   bool   // Bound is a maximum instead of a minimum
+	Unit     string // appended to figures
 	Measured Spread
 	Known    bool // whether it was measured
 }
 
-// Verdict compares the median with the bound.
+// Verdict returns "met", "missed" or "not measured". The median decides.
 func (t Target) Verdict() string {
 	switch reached := t.Measured.Median >= t.Bound; {
 	case !t.Known:
@@ -39,7 +39,7 @@ func (t Target) measured() (median, spread string) {
 	return compact(m.Median) + t.Unit, compact(m.Min) + "–" + compact(m.Max)
 }
 
-// compact writes three digits of what is small and none behind the point of what is large.
+// compact formats a value with three significant digits, or as a whole number if it is large.
 func compact(value float64) string {
 	switch {
 	case value >= 100:

@@ -11,17 +11,17 @@ import (
 	"userorder/bench/work"
 )
 
-// Rows go in before the index does, which is made of them at once.
+// The index is built after the rows are inserted, which is faster.
 var postgresOrders = []string{
 	"ALTER TABLE orders DROP CONSTRAINT orders_pkey",
 	`INSERT INTO orders (id, user_id, product, price, status, created_at)
 		SELECT id, 1 + id % $2, 'product1', 10000, 'created', 1767323045678 FROM generate_series(1::bigint, $1::bigint) AS id`,
 	"ALTER TABLE orders ADD PRIMARY KEY (id)",
 	"SELECT setval(pg_get_serial_sequence('orders', 'id'), $1)",
-	"VACUUM (ANALYZE) orders", // or autovacuum would do it during a measurement
+	"VACUUM (ANALYZE) orders", // otherwise autovacuum would do it during a measurement
 }
 
-// PostgresOrders makes a database with the tables of a template, and adds orders to it. server says where a database is.
+// PostgresOrders creates the database name from template and inserts orders. server returns the URL of a database.
 func PostgresOrders(ctx context.Context, server func(database string) string, template, name string, orders int) error {
 	if err := execAll(ctx, server("postgres"), fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
 		return err
@@ -60,13 +60,13 @@ func execAll(ctx context.Context, url string, statements ...string) error {
 	return nil
 }
 
-// PostgresEmpty makes a database without tables.
+// PostgresEmpty creates a database without tables.
 func PostgresEmpty(ctx context.Context, url, name string) error {
 	return execAll(ctx, url, "CREATE DATABASE "+name)
 }
 
-// CopyUsers copies the users of a SQLite database, whose service was stopped, to PostgreSQL: hashing all their passwords
-// a second time would take longer than everything else.
+// CopyUsers copies the users of the SQLite file at path to PostgreSQL, since hashing all passwords again would take longer
+// than everything else. No service may run on the file.
 func CopyUsers(ctx context.Context, path, url string) (err error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
 	if err != nil {

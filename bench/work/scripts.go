@@ -12,7 +12,7 @@ import (
 	"userorder/bench/load"
 )
 
-// Info asks for the account of the client's user.
+// Info returns scripts that query the accounts of all users in turn.
 func Info(tokens Tokens) func(client int) load.Script {
 	return func(client int) load.Script {
 		return &info{tokens: tokens, user: client % Users}
@@ -32,8 +32,8 @@ func (s *info) Next(r *fasthttp.Request) bool {
 
 func (*info) Check(r *fasthttp.Response) error { return succeeded(r) }
 
-// Query asks for orders that were there from the start, any of orders, each with its owner's token. A constant has
-// another id than the one that was asked for, and is told so.
+// Query returns scripts that query random seeded orders, each with the token of its owner. If constant, the server sends
+// the same order to every request, so the id in the response is not checked.
 func Query(tokens Tokens, orders int, constant bool) func(client int) load.Script {
 	return func(client int) load.Script {
 		return &query{tokens: tokens, orders: orders, constant: constant, dice: dice(client)}
@@ -60,12 +60,12 @@ func (s *query) Check(r *fasthttp.Response) error {
 		return err
 	}
 	if !s.constant && !bytes.Equal(idOf(r.Body()), s.asked) {
-		return fmt.Errorf("answered with another order: %s", r.Body())
+		return fmt.Errorf("response has another order: %s", r.Body())
 	}
 	return nil
 }
 
-// Create makes orders, which it adds to made.
+// Create returns scripts that create orders and add them to made.
 func Create(tokens Tokens, made *Made) func(client int) load.Script {
 	return func(client int) load.Script {
 		return &create{tokens: tokens, made: made, user: client % Users}
@@ -90,13 +90,13 @@ func (s *create) Check(r *fasthttp.Response) error {
 	}
 	id := string(idOf(r.Body()))
 	if id == "" {
-		return fmt.Errorf("answered without an id: %s", r.Body())
+		return fmt.Errorf("response has no id: %s", r.Body())
 	}
-	s.made.add(Order{ID: id, User: s.user})
+	s.made.add(madeOrder{id: id, user: s.user})
 	return nil
 }
 
-// Cancel cancels what was made, until nothing is left of it.
+// Cancel returns scripts that cancel the orders in made until none is left.
 func Cancel(tokens Tokens, made *Made) func(client int) load.Script {
 	return func(int) load.Script { return &cancel{tokens: tokens, made: made} }
 }
@@ -109,14 +109,14 @@ type cancel struct {
 func (s *cancel) Next(r *fasthttp.Request) bool {
 	order, ok := s.made.take()
 	if ok {
-		ask(r, fasthttp.MethodDelete, "/order/cancel/"+order.ID, s.tokens.Of(order.User))
+		ask(r, fasthttp.MethodDelete, "/order/cancel/"+order.id, s.tokens.Of(order.user))
 	}
 	return ok
 }
 
 func (*cancel) Check(r *fasthttp.Response) error { return succeeded(r) }
 
-// Login logs users in.
+// Login returns scripts that log in all users in turn.
 func Login() func(client int) load.Script {
 	return func(client int) load.Script { return &login{user: client % Users} }
 }
@@ -125,13 +125,13 @@ type login struct{ user int }
 
 func (s *login) Next(r *fasthttp.Request) bool {
 	s.user = 1 + s.user%Users
-	post(r, "/user/login", "", Credentials(Name(s.user)))
+	post(r, "/user/login", "", credentials(username(s.user)))
 	return true
 }
 
 func (*login) Check(r *fasthttp.Response) error { return succeeded(r) }
 
-// Register registers users of names that were not there. All clients count on from one number.
+// Register returns scripts that register new users. The counter registered, which all clients share, numbers their names.
 func Register(registered *atomic.Int64) func(client int) load.Script {
 	return func(int) load.Script { return &register{registered} }
 }
@@ -139,14 +139,14 @@ func Register(registered *atomic.Int64) func(client int) load.Script {
 type register struct{ registered *atomic.Int64 }
 
 func (s *register) Next(r *fasthttp.Request) bool {
-	post(r, "/user/register", "", Account("new"+strconv.FormatInt(s.registered.Add(1), 10)))
+	post(r, "/user/register", "", account("new"+strconv.FormatInt(s.registered.Add(1), 10)))
 	return true
 }
 
 func (*register) Check(r *fasthttp.Response) error { return succeeded(r) }
 
-// Mix is 80 % queries, 15 % orders that are made and 5 % that are cancelled, by chance. Those that are cancelled the same
-// client has made; if there are none it makes one.
+// Mix returns scripts that send 80 % queries, 15 % creates and 5 % cancels at random. A client cancels only its own orders,
+// and creates one instead if it has none.
 func Mix(tokens Tokens, orders int, constant bool) func(client int) load.Script {
 	return func(client int) load.Script {
 		made := &Made{}

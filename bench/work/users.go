@@ -10,7 +10,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Join registers the users at a service that has none, in turn, so that their ids are 1 to Users, and logs them in.
+// Join registers the users at a service without users, so that their ids are 1 to Users, and logs them in. It returns their
+// tokens.
 func Join(ctx context.Context, address string) (Tokens, error) {
 	client := &fasthttp.HostClient{Addr: address, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
@@ -19,14 +20,14 @@ func Join(ctx context.Context, address string) (Tokens, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		registered, err := enter(client, "/user/register", Account(Name(user)))
+		registered, err := enter(client, "/user/register", account(username(user)))
 		if err != nil {
 			return nil, err
 		}
 		if registered.UserID != strconv.Itoa(user) {
 			return nil, fmt.Errorf("user %d has the id %s: the service had users before", user, registered.UserID)
 		}
-		in, err := enter(client, "/user/login", Credentials(Name(user)))
+		in, err := enter(client, "/user/login", credentials(username(user)))
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-// Package work is what clients ask of a service, and how they know that they were answered right.
+// Package work defines the requests that clients send and checks the responses.
 package work
 
 import (
@@ -11,64 +11,63 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Users is how many accounts there are. An order that was there from the start belongs to the user Owner says.
+// Users is the number of accounts. Seeded orders belong to them as Owner says.
 const Users = 100
 
-// Owner is whose the order is that was seeded under an id.
+// Owner returns the user who owns a seeded order.
 func Owner(order int) (user int) { return 1 + order%Users }
 
-// Tokens are what the users have logged in for; the first is user 1's.
+// Tokens holds a token for each user, beginning with user 1.
 type Tokens []string
 
-// Of returns a user's token.
+// Of returns the token of a user.
 func (t Tokens) Of(user int) string { return t[user-1] }
 
-// Name is the name of a user.
-func Name(user int) string { return "user" + strconv.Itoa(user) }
+func username(user int) string { return "user" + strconv.Itoa(user) }
 
-// Account is the body that registers a user.
-func Account(name string) string {
-	return fmt.Sprintf(`{"username":%q,"password":%q,"email":"%s@example.com"}`, name, Password, name)
+// account returns the body that registers a user.
+func account(name string) string {
+	return fmt.Sprintf(`{"username":%q,"password":%q,"email":"%s@example.com"}`, name, password, name)
 }
 
-// Credentials is the body that logs a user in.
-func Credentials(name string) string {
-	return fmt.Sprintf(`{"username":%q,"password":%q}`, name, Password)
+// credentials returns the body that logs in a user.
+func credentials(name string) string {
+	return fmt.Sprintf(`{"username":%q,"password":%q}`, name, password)
 }
 
-// Password is every user's.
-const Password = "a password"
+// password is the password of every user.
+const password = "a password"
 
-// Order is an order that somebody made.
-type Order struct {
-	ID   string
-	User int
+// madeOrder is an order that a client has created.
+type madeOrder struct {
+	id   string
+	user int
 }
 
-// Made is the orders that clients have made and not cancelled. Clients share it.
+// Made holds the orders that clients have created and not cancelled. It is safe for concurrent use.
 type Made struct {
 	mu     sync.Mutex
-	orders []Order
+	orders []madeOrder
 }
 
-func (m *Made) add(o Order) {
+func (m *Made) add(o madeOrder) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.orders = append(m.orders, o)
 }
 
-// Forget forgets all, because the service did.
+// Forget removes all orders, for when the server restarts without them.
 func (m *Made) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.orders = nil
 }
 
-func (m *Made) take() (o Order, ok bool) {
+func (m *Made) take() (o madeOrder, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.orders) == 0 {
-		return Order{}, false
+		return madeOrder{}, false
 	}
 	last := len(m.orders) - 1
 	o, m.orders = m.orders[last], m.orders[:last]
@@ -91,15 +90,15 @@ func post(r *fasthttp.Request, path, token, body string) {
 
 var success, idField = []byte(`{"code":0,`), []byte(`"id":"`)
 
-// succeeded says what is wrong with an answer that is not a success.
+// succeeded returns an error unless the response is a success.
 func succeeded(r *fasthttp.Response) error {
 	if r.StatusCode() != fasthttp.StatusOK || !bytes.HasPrefix(r.Body(), success) {
-		return fmt.Errorf("answered %d %.300s", r.StatusCode(), r.Body())
+		return fmt.Errorf("response %d %.300s", r.StatusCode(), r.Body())
 	}
 	return nil
 }
 
-// idOf returns the id of the order in an answer, or "".
+// idOf returns the id of the order in a response body, or nothing.
 func idOf(body []byte) []byte {
 	_, rest, _ := bytes.Cut(body, idField)
 	id, _, _ := bytes.Cut(rest, []byte{'"'})

@@ -41,7 +41,7 @@ func TestOwnersAreUsers(t *testing.T) {
 	}
 }
 
-func TestAQueryComesWithTheTokenOfTheOwner(t *testing.T) {
+func TestAQuerySendsTheTokenOfTheOwner(t *testing.T) {
 	script := Query(tokens(), 1000, false)(0)
 	for range 1000 {
 		r := fasthttp.AcquireRequest()
@@ -58,14 +58,14 @@ func TestAQueryComesWithTheTokenOfTheOwner(t *testing.T) {
 		answer.SetBodyString(`{"code":0,"msg":"","data":{"id":"` + id + `0"}}`)
 		require.ErrorContains(t, script.Check(answer), "another order")
 		answer.SetBodyString(`{"code":1,"msg":"","data":{}}`)
-		require.ErrorContains(t, script.Check(answer), `answered 200 {"code":1`)
+		require.ErrorContains(t, script.Check(answer), `response 200 {"code":1`)
 		answer.SetBodyString(`{"code":0,"msg":"","data":{"id":"` + id + `"}}`)
 		answer.SetStatusCode(500)
 		require.Error(t, script.Check(answer))
 	}
 }
 
-func TestTheMixIsWhatItSays(t *testing.T) {
+func TestMixHasItsProportions(t *testing.T) {
 	var asked [3]atomic.Int64
 	var lastID atomic.Int64
 	routes := http.NewServeMux()
@@ -96,16 +96,16 @@ func TestTheMixIsWhatItSays(t *testing.T) {
 	require.Positive(t, asked[2].Load())
 }
 
-func TestCancelEndsWithWhatWasMade(t *testing.T) {
+func TestCancelEndsWhenNoOrderIsLeft(t *testing.T) {
 	made := &Made{}
-	made.add(Order{ID: "7", User: 3})
+	made.add(madeOrder{id: "7", user: 3})
 	script := Cancel(tokens(), made)(0)
 	r := &fasthttp.Request{}
 	require.True(t, script.Next(r))
 	require.Equal(t, "/order/cancel/7", string(r.RequestURI()))
 	require.Equal(t, "Bearer token3", string(r.Header.Peek("Authorization")))
 	require.False(t, script.Next(r))
-	made.add(Order{ID: "8", User: 3})
+	made.add(madeOrder{id: "8", user: 3})
 	made.Forget()
 	require.False(t, script.Next(r))
 }

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// supervise runs the server until standard input closes, which happens when the test process ends in
-// whatever way, and then removes its folder.
+// supervise runs the server until standard input is closed, which happens however the test process ends, and then
+// removes its folder.
 const supervise = `
 "$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
 	-c full_page_writes=off -c max_connections=300 >"$2/log" 2>&1 &
@@ -28,8 +28,8 @@ wait
 rm -rf "$2"
 `
 
-// startPostgres makes a cluster in a temporary folder and starts it on a Unix socket there, so that any
-// number of them run side by side. Nothing in it needs to outlive a crash of the machine.
+// startPostgres creates a cluster in a temporary folder and starts its server on a Unix socket there, so that test
+// binaries do not share ports. The cluster need not survive a crash, so nothing is synced.
 func startPostgres() (server, error) {
 	bin, err := PostgresBinaries()
 	if err != nil {
@@ -62,9 +62,10 @@ func startPostgres() (server, error) {
 	return server{url: url, lifeline: lifeline}, waitFor(url, filepath.Join(dir, "log"))
 }
 
-// PostgresBinaries returns the folder of initdb and postgres: it looks on PATH and where Debian keeps them, the
-// newest version first.
+// PostgresBinaries returns the folder that holds initdb and postgres. It searches PATH, then the newest version under
+// /usr/lib/postgresql, where Debian installs them.
 func PostgresBinaries() (string, error) {
+	_ = os.Getenv("TEST_TOOLS") // make lists there what it finds: go test caches no result across a change of it
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil
@@ -78,10 +79,10 @@ func PostgresBinaries() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// PostgresUser returns what makes a command run as a user that PostgreSQL agrees to run as, which is not root,
-// and gives dir to that user.
+// PostgresUser returns the attributes for a command to run as a user other than root, which PostgreSQL refuses, and makes
+// that user the owner of dir.
 func PostgresUser(dir string) (*syscall.SysProcAttr, error) {
-	// A process group of its own: an interrupt at the keyboard must not end the server before the tests.
+	// In a process group of its own, so that Ctrl-C does not end the server before the tests.
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() != 0 {
 		return attr, nil
@@ -104,7 +105,7 @@ func PostgresUser(dir string) (*syscall.SysProcAttr, error) {
 	return attr, os.Chown(dir, int(uid), int(gid))
 }
 
-// waitFor returns once the server answers, or says what its log says.
+// waitFor returns once the server answers. After 30 seconds it returns an error with the server's log.
 func waitFor(url, log string) error {
 	db, err := sql.Open("pgx", url)
 	if err != nil {

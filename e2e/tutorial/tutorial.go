@@ -1,5 +1,5 @@
-// Package tutorial is a client of the tutorial that the service does for real: it registers, logs in, and makes,
-// looks at and cancels orders, and knows to the letter what it should be answered. It is for tests.
+// Package tutorial is a test client that follows the tutorial which the service implements: it registers and logs in
+// users, creates, queries and cancels orders, and compares every response to the letter.
 package tutorial
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The two users that the client registers. They must not be there before, nor may any order.
+// User and OtherUser are the registrations that Follow sends. Neither they nor any order may exist before.
 const (
 	User      = `{"username":"test","password":"test123","email":"test@test.com"}`
 	OtherUser = `{"username":"other","password":"other123","email":"other@test.com"}`
@@ -24,7 +24,7 @@ const (
 	anOrder = `{"id":"1","userid":"1","product":"product1","price":100.0,"status":"created","created_at":"TIME"}`
 )
 
-// steps build on those before them; a user's token comes from that user's last login.
+// steps run in order, and later ones depend on earlier ones. A step sends the token of the last login in its name.
 var steps = []struct {
 	request, as, body string
 	status            int
@@ -48,7 +48,7 @@ var steps = []struct {
 	{"GET /order/query/9223372036854775807", "test", "", 200, gone},
 	{"GET /order/query/1", "", "", 401, `{"code":401,"msg":"请先登录","data":{}}`},
 
-	// The tutorial shows the id as a string and compares it as a number; both are good, and so is none.
+	// The tutorial shows userid as a string and compares it as a number: both are accepted, and it may be left out.
 	{"POST /order/create", "test", `{"userid":1,"product":"product2","price":19.99}`, 200,
 		`{"code":0,"msg":"创建成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
 	{"POST /order/create", "test", `{"product":" 手机 ","price":1e2}`, 200,
@@ -83,7 +83,7 @@ var varying = []struct {
 
 var token = regexp.MustCompile(`"token":"([^"]+)"`)
 
-// Follow sends the client's requests, whose URLs begin with base, and checks every answer.
+// Follow sends all requests to base and fails the test at the first response that differs from the tutorial's.
 func Follow(t *testing.T, base string, send func(*http.Request) (*http.Response, error)) {
 	t.Helper()
 	tokens := map[string]string{}

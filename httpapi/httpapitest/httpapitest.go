@@ -2,16 +2,17 @@
 package httpapitest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 )
 
-// Request returns a request made from a line such as "POST /order/create". A token becomes the bearer token, and
-// a body is sent as JSON; either may be empty.
+// Request returns the request of a line such as "POST /order/create", with a bearer token and a JSON body. Either may be
+// empty.
 func Request(line, token, body string) *http.Request {
 	method, target, _ := strings.Cut(line, " ")
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -21,14 +22,14 @@ func Request(line, token, body string) *http.Request {
 	return r
 }
 
-// Serve returns what handler answers to r.
+// Serve returns the response of handler to r.
 func Serve(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	return w
 }
 
-// Call serves the request that Request makes.
+// Call returns the response of handler to the request that Request returns.
 func Call(handler http.Handler, line, token, body string) *httptest.ResponseRecorder {
 	return Serve(handler, Request(line, token, body))
 }

@@ -1,5 +1,5 @@
 -- +goose Up
--- AUTOINCREMENT: an id is never used again, even after its row is gone.
+-- AUTOINCREMENT: an id is never reused, not even after its row is deleted.
 CREATE TABLE orders (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id      INTEGER NOT NULL,

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"userorder/database"
+	"userorder/settings"
+)
+
+// backup copies the database to a file, while the service may go on.
+func backup(ctx context.Context, cfg Config, in invocation) error {
+	urls := cfg.databaseURLs()
+	if len(urls) > 1 {
+		return fmt.Errorf("%w: the modules have databases of their own: set MODULES to one of them at a time", settings.ErrInvalid)
+	}
+	url, path := urls[0], in.operands[0]
+	if err := database.Backup(ctx, url, path); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(in.stdout, "%s is a copy of %s, checked and on the disk.\n", path, url)
+	return err
+}
+
+// migrate brings the tables of the served modules up to date.
+func migrate(ctx context.Context, cfg Config, in invocation) error {
+	for _, m := range cfg.served() {
+		url := cfg.DatabaseURLs[m.name]
+		db, err := database.Open(ctx, url, database.Options{})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(m.migrate(ctx, db), db.Close()); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(in.stdout, "The tables of %s in %s are up to date.\n", m.name, database.Redact(url))
+	}
+	return nil
+}
+
+// migrateData copies the tables of the served modules from one database to another.
+func migrateData(ctx context.Context, cfg Config, in invocation) (err error) {
+	flags := flag.NewFlagSet("migrate-data", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	source, target := flags.String("from", "", ""), flags.String("to", "", "")
+	if flags.Parse(in.operands) != nil || flags.NArg() > 0 || *source == "" || *target == "" {
+		return usage("migrate-data takes --from URL --to URL")
+	}
+	from, err := openSource(ctx, *source)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := database.CheckURL(*target); err != nil {
+		return fmt.Errorf("%w: --to %w", settings.ErrInvalid, err)
+	}
+	to, err := database.Open(ctx, *target, database.Options{Unfinished: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+
+	var tables []database.Table
+	for _, m := range cfg.served() {
+		if err := m.migrate(ctx, from); err != nil { // which only checks: both sides must have the same columns
+			return err
+		}
+		tables = append(tables, m.tables...)
+	}
+	makeTables := func(ctx context.Context, db *database.DB) error {
+		var errs []error
+		for _, m := range cfg.served() {
+			errs = append(errs, m.migrate(ctx, db))
+		}
+		return errors.Join(errs...)
+	}
+	err = database.Copy(ctx, from, to, makeTables, tables, progressOf(in.stdout))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted: run it again, which starts it over")
+	case err != nil:
+		return err
+	}
+	_, err = fmt.Fprintf(in.stdout, "All rows of %s are in %s, and equal. Set DATABASE_URL to it%s and start the service.\n",
+		database.Redact(*source), database.Redact(*target), keepSecret(*source))
+	return err
+}
+
+// keepSecret says how everybody stays logged in after a move from a SQLite file.
+func keepSecret(source string) string {
+	path := secretPath([]string{source})
+	if !isFile(path) {
+		return ""
+	}
+	return ", keep the secret by JWT_SECRET_FILE=" + path
+}
+
+// openSource opens a database to be copied, which is changed in nothing.
+func openSource(ctx context.Context, url string) (*database.DB, error) {
+	if err := database.CheckURL(url); err != nil {
+		return nil, fmt.Errorf("%w: --from %w", settings.ErrInvalid, err)
+	}
+	if path, ok := database.SQLitePath(url); ok { // which Open would make
+		if _, err := os.Stat(path); err != nil {
+			return nil, err
+		}
+	}
+	return database.Open(ctx, url, database.Options{CheckOnly: true})
+}
+
+// progressOf writes a line a second, and one for the end of each table.
+func progressOf(stdout io.Writer) func(table string, done, total int64) {
+	var last time.Time
+	return func(table string, done, total int64) {
+		if done == total || time.Since(last) > time.Second {
+			last = time.Now()
+			_, _ = fmt.Fprintf(stdout, "%s: %d of %d rows\n", table, done, total)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"userorder/disk"
+)
+
+// Backup copies the SQLite database at url to a new file at path. The database may be in use: the copy holds every write
+// acknowledged before the call. The file appears at path once it is complete, checked and on disk. Backup has no time
+// limit but that of ctx.
+func Backup(ctx context.Context, url, path string) error {
+	source, ok := SQLitePath(url)
+	if !ok {
+		return errors.New("back up: PostgreSQL has its own tools for that, such as pg_dump")
+	}
+	if err := backup(ctx, source, path); err != nil {
+		return fmt.Errorf("back up %s to %s: %w", source, path, err)
+	}
+	return nil
+}
+
+func backup(ctx context.Context, source, path string) error {
+	if _, err := os.Stat(source); err != nil {
+		return err
+	}
+	if _, err := inspect(ctx, source); err != nil {
+		return err
+	}
+	err := disk.Create(path, func(file *os.File) error { return vacuumInto(ctx, source, file.Name()) })
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w, and a backup never replaces a file", os.ErrExist)
+	}
+	return err
+}
+
+// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), switches it to WAL
+// mode and checks all of it.
+func vacuumInto(ctx context.Context, source, path string) (err error) {
+	from, err := openPool(source, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	if _, err := from.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
+		return err
+	}
+	to, err := openPool(path, url.Values{"_pragma": {"journal_mode(WAL)"}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	var verdict string
+	if err := to.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("the copy is damaged: %s", verdict)
+	}
+	return nil
+}

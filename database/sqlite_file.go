@@ -1,0 +1,234 @@
+package database
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"userorder/database/sqlite"
+)
+
+// The header of a file identifies it as ours (https://www.sqlite.org/fileformat.html#the_database_header).
+const (
+	applicationID = 0x75736f72 // "usor"
+	fileVersion   = 1          // in user_version; modules keep the versions of their schemas in tables
+)
+
+// The reasons for refusing a file, each with its remedy.
+var (
+	errInUse    = errors.New("another process is using it: stop that one, or set DATABASE_URL to another path")
+	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path")
+	errNewer    = errors.New("it was written by a newer version of this program: start that version")
+	errNoAccess = errors.New("this user must be able to write there, or DATABASE_URL be another path")
+	errDamaged  = errors.New("it is damaged: restore a backup, or save what is readable with sqlite3's .recover")
+	errLogAlone = errors.New("it is empty or gone, but its -wal exists and may hold every acknowledged write: restore the file, or move the -wal away")
+)
+
+// prepareFile locks, creates and inspects the file at path, which is target once links are followed. The caller must
+// release the lock, even after an error.
+func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, marked bool, err error) {
+	if _, err := os.Readlink(path); err == nil {
+		if _, err := os.Stat(path); err != nil { // its target has no real path to lock yet
+			return nil, false, fmt.Errorf("it is a link to a file that does not exist: %w", err)
+		}
+	}
+	// The lock comes first: closing a file, even one opened only to look at it, releases all locks that this process
+	// has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+	if lock, err = lockFile(target); err != nil {
+		return nil, false, err
+	}
+	if err := createFile(target); err != nil {
+		return lock, false, err
+	}
+	if marked, err = inspect(ctx, target); err != nil {
+		return lock, false, err
+	}
+	return lock, marked, restrict(target)
+}
+
+// createFile creates the file, readable by its owner alone, unless it exists. SQLite gives the -wal and -shm files the
+// same permissions. Creating a file beside a log is refused: SQLite would remove the log as stale.
+func createFile(path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+			return errLogAlone
+		}
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, errNoAccess)
+	}
+	return file.Close()
+}
+
+// restrict removes the permissions of group and others from the file and its -wal and -shm, which a copy made by hand,
+// say, may have.
+func restrict(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil || info.Mode()&0o077 == 0 {
+			continue
+		}
+		if err := os.Chmod(path+suffix, 0o600); err != nil {
+			return fmt.Errorf("%w: %w", err, errNoAccess)
+		}
+	}
+	return nil
+}
+
+// lockFile keeps other processes from serving the file: two writers would wait for each other, and neither could group
+// its commits. The system releases the lock when the process ends. It is on a separate file because SQLite uses locks of
+// its own on the database.
+func lockFile(path string) (*flock.Flock, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, errNoAccess)
+	}
+	lock := flock.New(path+"-lock", flock.SetPermissions(0o600))
+	switch locked, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", err, errNoAccess)
+	case !locked:
+		return nil, errInUse
+	}
+	return lock, nil
+}
+
+// inspect returns an error with a remedy unless the file is an intact database of this program. It does not change the
+// file. One that is not marked is new, or older than marking.
+func inspect(ctx context.Context, path string) (marked bool, err error) {
+	marked, err = inspectAs(ctx, path, "ro")
+	if code, ok := sqliteCode(err); ok && code == sqlite3.SQLITE_READONLY_ROLLBACK {
+		// A crash during the switch to WAL mode has left a journal, which must be rolled back first.
+		return inspectAs(ctx, path, "rw")
+	}
+	return marked, err
+}
+
+func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) {
+	pool, err := openPool(path, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {mode}})
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = pool.Close() }()
+	var id, version, tables, ours int
+	for _, look := range []struct {
+		query string
+		value *int
+	}{
+		{"PRAGMA application_id", &id},
+		{"PRAGMA user_version", &version},
+		{"SELECT count(*) FROM sqlite_schema", &tables},
+		// goose_db_version is goose's default, so another program's.
+		{"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*' AND name <> 'goose_db_version'", &ours},
+	} {
+		if err := pool.QueryRowContext(ctx, look.query).Scan(look.value); err != nil {
+			return false, diagnose(err)
+		}
+	}
+	isNew := tables == 0 || ours > 0
+	switch {
+	case id == applicationID && version > fileVersion:
+		return false, errNewer
+	case id != applicationID && (id != 0 || version != 0 || !isNew):
+		return false, errForeign
+	}
+	return id == applicationID, quickCheck(ctx, pool, quickCheckTime)
+}
+
+// quickCheckTime bounds the check of a large file at startup. Damage in the rest is found when it is read.
+const quickCheckTime = time.Second
+
+// quickCheck looks for damage (https://www.sqlite.org/pragma.html#pragma_quick_check) until limit expires.
+func quickCheck(ctx context.Context, pool *sql.DB, limit time.Duration) error {
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var verdict string
+	err := pool.QueryRowContext(bounded, "PRAGMA quick_check(1)").Scan(&verdict)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return nil
+	case err != nil:
+		return diagnose(err)
+	case verdict != "ok":
+		return fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(verdict), " "))
+	}
+	return nil
+}
+
+// diagnose explains an error from the first read of a file.
+func diagnose(err error) error {
+	code, ok := sqliteCode(err)
+	switch {
+	case ok && code&0xff == sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w (%w)", errForeign, err)
+	case isCorruption(err):
+		return fmt.Errorf("%w (%w)", errDamaged, err)
+	}
+	return err
+}
+
+// isCorruption reports whether SQLite found the file damaged.
+func isCorruption(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && (code&0xff == sqlite3.SQLITE_CORRUPT || code&0xff == sqlite3.SQLITE_NOTADB)
+}
+
+// headroom is the free space required, in bytes, before a file that could not be written counts as writable again. One
+// page may fit where those of an order do not.
+const headroom = 1 << 20
+
+// requireRoom writes headroom random bytes, which no file system can compress, to a new file and removes it.
+func requireRoom(path string) error {
+	text := make([]byte, headroom)
+	_, _ = rand.Read(text) // never fails
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(path) }()
+	_, err = file.Write(text)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// mark stamps application_id and user_version into a new file.
+func mark(conn *sqlite.Conn) error {
+	for _, statement := range []string{
+		"BEGIN IMMEDIATE",
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", fileVersion),
+		"COMMIT",
+	} {
+		if _, err := conn.Run(statement, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SameFile reports whether two database URLs name the same SQLite file, perhaps by different paths.
+func SameFile(url, other string) bool {
+	path, ok := SQLitePath(url)
+	otherPath, otherOK := SQLitePath(other)
+	return ok && otherOK && realPath(path) == realPath(otherPath)
+}
+
+// realPath returns the absolute path of a file without symbolic links.
+func realPath(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil { // the file exists
+		return target
+	}
+	return path
+}

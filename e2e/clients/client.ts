@@ -1,0 +1,67 @@
+// Goes through the tutorial with the types that openapi-typescript has generated from the service's document, api.ts.
+// It takes the address of the service. That it compiles is half of the test: the types must know every field.
+import createClient from "openapi-fetch";
+import type { components, paths } from "./api.js";
+
+declare const process: { argv: string[] };
+
+const price = 1234567.89;
+
+function expect(step: string, ok: boolean): asserts ok {
+  if (!ok) throw new Error(`${step}: not what the document promises`);
+}
+
+// A value of an answer can be written down, which a type that nothing can have would not allow.
+const sample: components["schemas"]["OrderAnswer"] = {
+  code: 0,
+  msg: "查询成功",
+  data: { id: "1", userid: "1", product: "product1", price, status: "created", created_at: "2026-01-02T03:04:05.678Z" },
+};
+// @ts-expect-error: no field of an order is called so
+void sample.data.priice;
+// @ts-expect-error: a success has no other code
+sample.code = 1;
+
+const api = createClient<paths>({ baseUrl: process.argv[2] ?? "", signal: AbortSignal.timeout(60_000) });
+const username = `ts${Date.now()}`;
+const password = "test123";
+
+const registered = await api.POST("/user/register", { body: { username, password, email: `${username}@example.com` } });
+expect("register", registered.data?.code === 0);
+const userid: string = registered.data.data.userid;
+
+const wrong = await api.POST("/user/login", { body: { username, password: "another" } });
+expect("a wrong password", wrong.data?.code === 1 && wrong.data.msg === "用户名或密码错误");
+// @ts-expect-error: a failure has no token
+void wrong.data.data.token;
+const loggedIn = await api.POST("/user/login", { body: { username, password } });
+expect("login", loggedIn.data?.code === 0);
+expect("login", loggedIn.data.data.userid === userid && loggedIn.data.data.expires_in > 0);
+const headers = { Authorization: `Bearer ${loggedIn.data.data.token}` };
+
+const info = await api.GET("/user/info", { headers });
+expect("info", info.data?.code === 0 && info.data.data.username === username);
+
+const created = await api.POST("/order/create", { headers, body: { product: "product1", price } });
+expect("create", created.data?.code === 0);
+const order = created.data.data;
+expect("create", order.price === price && order.status === "created" && order.userid === userid);
+const mine = await api.POST("/order/create", { headers, body: { userid, product: "product1", price: 0.07 } });
+expect("create with a userid", mine.data?.data.price === 0.07);
+
+const at = { headers, params: { path: { orderid: order.id } } };
+const queried = await api.GET("/order/query/{orderid}", at);
+expect("query", queried.data?.code === 0 && JSON.stringify(queried.data.data) === JSON.stringify(order));
+const cancelled = await api.DELETE("/order/cancel/{orderid}", at);
+expect("cancel", cancelled.data?.code === 0);
+const gone = await api.GET("/order/query/{orderid}", at);
+expect("query a cancelled order", gone.data?.code === 1);
+
+const bad = await api.POST("/order/create", { headers, body: { product: "", price: -1 } });
+expect("create with bad fields", bad.error?.code === 400);
+const fields = "errors" in bad.error.data ? bad.error.data.errors : undefined;
+expect("create with bad fields", fields?.map(({ field }) => field).join() === "product,price");
+const stranger = await api.GET("/order/query/{orderid}", { params: at.params });
+expect("query without a token", stranger.error?.code === 401);
+
+console.log("openapi-typescript: register, login, info, create, query, cancel and a failure went as promised");

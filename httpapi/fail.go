@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Handle returns a gin handler that calls handler and answers with the error it returns, if any.
+func Handle(handler func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := handler(c); err != nil {
+			Fail(c, err)
+		}
+	}
+}
+
+// Fail logs err, answers with it and ends the request. The client only ever reads an *Error: the one in the tree of
+// err, else the one that Config.Translate returns for err, else a 500.
+func Fail(c *gin.Context, err error) {
+	_ = c.Error(err) // for the log
+	x := exchangeOf(c)
+	public, ok := errors.AsType[*Error](err)
+	if !ok {
+		public = x.publicError(c, err)
+	}
+	x.limit = public.Limit
+	if public.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(public.RetryAfter.Seconds()))))
+	}
+	write(c, public.Status, public.Code, public.Msg, public.data(languageOf(c.Request)))
+	c.Abort()
+}
+
+// publicError returns the answer to an error that is not meant for clients.
+func (x *exchange) publicError(c *gin.Context, err error) *Error {
+	if x.translate != nil {
+		if public := x.translate(err); public != nil {
+			return public
+		}
+	}
+	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
+		return ErrUnavailable // the client is gone; a 500 would count as a bug
+	}
+	return errInternal
+}
+
+// data returns {} or {"errors":[{"field":"email","msg":"…"}]}.
+func (e *Error) data(lang speech) any {
+	if len(e.fields) == 0 {
+		return Empty{}
+	}
+	type field struct {
+		Field string `json:"field"`
+		Msg   string `json:"msg"`
+	}
+	var list struct {
+		Errors []field `json:"errors"`
+	}
+	for _, fault := range e.fields {
+		list.Errors = append(list.Errors, field{fault.name, lang.of(fault.msg)})
+	}
+	return list
+}

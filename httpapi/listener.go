@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+)
+
+// Bounds says how many connections may be open at once.
+type Bounds struct {
+	Total   int      // further connections wait in the accept queue
+	Network int      // of one client network, an IPv4 address or a /64; a further one is closed at once; 0 is no bound
+	Exempt  []string // networks of proxies, as ParseNetwork takes them: they bring many clients and have no bound of their own
+}
+
+// Bound returns a listener that keeps bounds on the connections of listener.
+func Bound(listener net.Listener, bounds Bounds) net.Listener {
+	l := &boundListener{
+		Listener: listener, places: make(chan struct{}, bounds.Total), closed: make(chan struct{}),
+		most: bounds.Network, open: map[netip.Prefix]int{},
+	}
+	for _, text := range bounds.Exempt {
+		if network, err := ParseNetwork(text); err == nil {
+			l.exempt = append(l.exempt, network)
+		}
+	}
+	return l
+}
+
+type boundListener struct {
+	net.Listener
+	places chan struct{}
+	closed chan struct{}
+	once   sync.Once
+	most   int
+	exempt []netip.Prefix
+
+	mu   sync.Mutex
+	open map[netip.Prefix]int // by client network
+}
+
+// Accept waits for a connection within the bounds.
+func (l *boundListener) Accept() (net.Conn, error) {
+	select {
+	case l.places <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			<-l.places
+			return nil, err
+		}
+		if leave, ok := l.enter(conn.RemoteAddr()); ok {
+			return &boundConn{Conn: conn, leave: sync.OnceFunc(func() { leave(); <-l.places })}, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+// SyscallConn gives access to the socket of a listener that has one.
+func (l *boundListener) SyscallConn() (syscall.RawConn, error) {
+	conn, ok := l.Listener.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return conn.SyscallConn()
+}
+
+// enter counts a connection from an address, and returns what takes it out of the count.
+func (l *boundListener) enter(address net.Addr) (leave func(), ok bool) {
+	host, _, err := net.SplitHostPort(address.String())
+	if l.most == 0 || err != nil || contain(l.exempt, host) {
+		return func() {}, true
+	}
+	from := networkOf(host)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from] >= l.most {
+		return nil, false
+	}
+	l.open[from]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.open[from]--; l.open[from] == 0 {
+			delete(l.open, from)
+		}
+	}, true
+}
+
+// Close closes the listener; an Accept that waits for a place returns.
+func (l *boundListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// boundConn gives its place back when it is closed.
+type boundConn struct {
+	net.Conn
+	leave func()
+}
+
+func (c *boundConn) Close() error {
+	err := c.Conn.Close()
+	c.leave()
+	return err
+}

@@ -1,0 +1,205 @@
+package httpapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Values of Cache-Control for File.Serve.
+const (
+	cacheRevalidate = "no-cache" // keep it, but ask each time whether it is still the same
+	cacheForever    = "public, max-age=31536000, immutable"
+)
+
+// pagePolicy allows a page what this service serves and nothing else, and no inline script or style. Swagger UI has
+// its icons in data: URLs.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// File is a static file, compressed once. Its entity tags (RFC 9110, section 8.8.3) follow from its content, so that
+// all replicas of one build agree on them.
+type File struct {
+	contentType string
+	policy      string // Content-Security-Policy, "" for none
+	hash        string
+	identity    func() []byte
+	gzipped     []byte // nil if compression does not make it smaller
+}
+
+// NewFile returns a file with the given Content-Type.
+func NewFile(contentType string, content []byte) *File {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write(content) // a buffer takes everything
+	_ = w.Close()
+	file := &File{contentType: contentType, hash: hashOf(content), identity: func() []byte { return content }}
+	if packed.Len() < len(content) {
+		file.gzipped = packed.Bytes()
+	}
+	return file
+}
+
+// NewPage returns an HTML page, which may load files and data of this service alone and has no inline scripts or
+// styles.
+func NewPage(html []byte) *File {
+	page := NewFile("text/html; charset=utf-8", html)
+	page.policy = pagePolicy
+	return page
+}
+
+// NewGzippedFile returns a file from its content in gzip, which makes a large one cost nothing at the start. It is
+// unpacked once a client asks for it without compression. The content must be valid: it comes from the program.
+func NewGzippedFile(contentType string, gzipped []byte) *File {
+	return &File{contentType: contentType, hash: hashOf(gzipped), gzipped: gzipped, identity: sync.OnceValue(func() []byte {
+		r, err := gzip.NewReader(bytes.NewReader(gzipped))
+		if err != nil {
+			panic(fmt.Errorf("embedded file: %w", err))
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			panic(fmt.Errorf("embedded file: %w", err))
+		}
+		return content
+	})}
+}
+
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Serve answers with the file, or with 304 if the client has it. Browsers keep it, but ask each time whether it has
+// changed. A request for a range gets the whole file.
+func (f *File) Serve(c *gin.Context) { f.serve(c, cacheRevalidate) }
+
+func (f *File) serve(c *gin.Context, cacheControl string) {
+	header, request := c.Writer.Header(), c.Request
+	header.Set("Cache-Control", cacheControl)
+	if f.policy != "" {
+		header.Set("Content-Security-Policy", f.policy)
+	}
+	// Each coding is a representation of its own, with a strong tag of its own (RFC 9110, section 8.8.3.3).
+	tag, coded := `"`+f.hash+`"`, false
+	if f.gzipped != nil {
+		header.Add("Vary", "Accept-Encoding")
+		if coded = acceptsGzip(request.Header.Values("Accept-Encoding")); coded {
+			tag = `"` + f.hash + `-gzip"`
+		}
+	}
+	header.Set("ETag", tag)
+	if hasTag(request.Header.Values("If-None-Match"), tag) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	var content []byte
+	if coded {
+		header.Set("Content-Encoding", "gzip")
+		content = f.gzipped
+	} else {
+		content = f.identity()
+	}
+	header.Set("Content-Type", f.contentType)
+	header.Set("Content-Length", strconv.Itoa(len(content)))
+	c.Status(http.StatusOK)
+	c.Writer.WriteHeaderNow()
+	if request.Method != http.MethodHead {
+		_, _ = c.Writer.Write(content) // if the client has gone, nobody needs to know
+	}
+}
+
+// acceptsGzip reports whether the values of Accept-Encoding allow gzip (RFC 9110, section 12.5.3).
+func acceptsGzip(values []string) bool {
+	wildcard := false
+	for element := range elements(values) {
+		coding, parameter, _ := strings.Cut(element, ";")
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "gzip", "x-gzip":
+			return !isZero(parameter)
+		case "*":
+			wildcard = !isZero(parameter)
+		}
+	}
+	return wildcard
+}
+
+// isZero reports whether a parameter is a weight of zero, such as q=0 or Q=0.000.
+func isZero(parameter string) bool {
+	name, weight, _ := strings.Cut(parameter, "=")
+	if !strings.EqualFold(strings.TrimSpace(name), "q") {
+		return false
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(weight), 64)
+	return err == nil && q == 0
+}
+
+// hasTag reports whether the values of If-None-Match name tag, by weak comparison (RFC 9110, section 13.1.2).
+func hasTag(values []string, tag string) bool {
+	for element := range elements(values) {
+		if element == "*" || strings.TrimPrefix(element, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// elements yields the elements of a header that is a list.
+func elements(values []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range values {
+			for element := range strings.SplitSeq(value, ",") {
+				if !yield(strings.Trim(element, " \t")) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Assets are the files that a page loads. Their address has a version that changes with any of them, so that
+// browsers keep them for good.
+type Assets struct {
+	version string
+	files   map[string]*File // by name
+}
+
+// NewAssets returns the files of a page by their names. The map must not change afterwards.
+func NewAssets(files map[string]*File) *Assets {
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		all.WriteString(name + " " + files[name].hash + "\n")
+	}
+	return &Assets{version: hashOf([]byte(all.String())), files: files}
+}
+
+// Version returns the version that the page puts into the addresses of its files.
+func (a *Assets) Version() string { return a.version }
+
+// Serve answers with the file that the parameters :version and :file of the route name, or returns ErrNotFound.
+// Another version is one of another build, beside or before this one: it gets this build's file, without leave to
+// keep it under that address.
+func (a *Assets) Serve(c *gin.Context) error {
+	file := a.files[c.Param("file")]
+	switch {
+	case file == nil:
+		return ErrNotFound
+	case c.Param("version") == a.version:
+		file.serve(c, cacheForever)
+	default:
+		file.serve(c, cacheRevalidate)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// headerRequestID is X-Request-ID in canonical form, so that http.Header need not convert it.
+const headerRequestID = "X-Request-Id"
+
+// requestID matches the request ids that a client or a proxy may choose.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// logged starts the exchange of a request and writes its log line after the response, under an id that the response
+// repeats. It runs outside recovering, so that the line of a panic has the status 500.
+func logged(cfg Config, forwarded gin.HandlerFunc) gin.HandlerFunc {
+	log := cfg.Log
+	return func(c *gin.Context) {
+		start := time.Now()
+		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate}
+		if x.id == "" || !requestID.MatchString(x.id) {
+			x.id = rand.Text()
+		}
+		c.Writer = x
+		forwarded(c)
+		c.Header(headerRequestID, x.id)
+		defer func() { // runs for an aborted response too
+			took := time.Since(start)
+			nameSpan(c)
+			if cfg.Observe != nil {
+				cfg.Observe(x.answered(c, took))
+			}
+			if level := x.level(c); log.Enabled(c.Request.Context(), level) {
+				log.LogAttrs(c.Request.Context(), level, "request", x.line(c, took)...)
+			}
+		}()
+		c.Next()
+	}
+}
+
+// line returns the attributes of the log line. The path stays as the client sent it, with control characters
+// escaped.
+func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
+	line := []slog.Attr{
+		slog.String("method", c.Request.Method),
+		slog.String("path", c.Request.URL.EscapedPath()),
+		slog.String("route", c.FullPath()),
+		slog.Int("status", c.Writer.Status()),
+		slog.Duration("took", took.Round(time.Microsecond)),
+		slog.String("client", x.clientOf(c)),
+		slog.String("request", x.id),
+	}
+	if trace := traceOf(c.Request); trace != "" {
+		line = append(line, slog.String("trace", trace))
+	}
+	if x.user != 0 {
+		line = append(line, slog.Int64("user", x.user))
+	}
+	line = append(line, x.attrs...)
+	if x.limit != "" {
+		line = append(line, slog.String("limit", x.limit))
+	}
+	if len(c.Errors) > 0 {
+		line = append(line, slog.String("error", c.Errors.Last().Error()))
+	}
+	return line
+}
+
+// level returns Error for what an operator should look into. A client that disconnected is not an error.
+func (x *exchange) level(c *gin.Context) slog.Level {
+	switch status := c.Writer.Status(); {
+	case x.aborted:
+		return slog.LevelError
+	case status >= http.StatusInternalServerError && c.Request.Context().Err() == nil:
+		return slog.LevelError
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}

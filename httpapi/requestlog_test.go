@@ -1,0 +1,85 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
+)
+
+func TestTheLogHasOneLineARequest(t *testing.T) {
+	var log bytes.Buffer
+	engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	engine.GET("/noted", httpapi.Handle(func(c *gin.Context) error {
+		httpapi.Annotate(c, slog.Int("user", 7))
+		return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
+	}))
+	for _, test := range []struct{ name, id, want string }{
+		{"takes the request id of a client", "a-b_c.1", "a-b_c.1"},
+		{"makes one where there is none", "", ""},
+		{"makes one where it is too long", strings.Repeat("a", 65), ""},
+		{"makes one where it would forge a line", "a\nlevel=ERROR", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log.Reset()
+			r := httpapitest.Request("GET /noted", "", "")
+			r.Header.Set("X-Request-ID", test.id)
+			got := serve(t, engine, r)
+			var line map[string]any
+			require.NoError(t, json.Unmarshal(log.Bytes(), &line), log.String())
+			id := got.Header().Get("X-Request-ID")
+			require.Equal(t, id, line["request"])
+			if test.want != "" {
+				require.Equal(t, test.want, id)
+			} else {
+				require.NotEqual(t, test.id, id)
+				require.Regexp(t, `^[A-Z2-7]{26}$`, id)
+			}
+			require.Equal(t, "/noted", line["path"])
+			require.Equal(t, "/noted", line["route"])
+			require.Equal(t, "192.0.2.1", line["client"])
+			require.EqualValues(t, 200, line["status"])
+			require.EqualValues(t, 7, line["user"])
+		})
+	}
+}
+
+func TestNothingThatAClientSendsForgesALineOfTheLog(t *testing.T) {
+	for name, handler := range map[string]func(io.Writer) slog.Handler{
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			engine := newEngine(t, httpapi.Config{Log: slog.New(handler(&log))})
+			r := httpapitest.Request("GET /a%0Alevel=ERROR%1B[31m%C2%9B%7F", "", "")
+			r.Header.Set("X-Request-ID", "b\x1b[31m")
+			serve(t, engine, r)
+			require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+			require.False(t, strings.ContainsFunc(strings.TrimSpace(log.String()), unicode.IsControl), log.String())
+		})
+	}
+}
+
+func TestTheLimitThatWasExceededIsInTheLog(t *testing.T) {
+	var log bytes.Buffer
+	engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	engine.GET("/few", httpapi.Limited("few", httpapi.Limit{Count: 1, Per: time.Hour, Burst: 1}),
+		httpapi.Handle(func(*gin.Context) error { return errors.New("a bug") }))
+	for range 2 {
+		serve(t, engine, httpapitest.Request("GET /few", "", ""))
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "limit="), log.String())
+	require.Regexp(t, `status=429 .* limit=few error="too many requests, try again later"`, log.String())
+}

@@ -1,0 +1,16 @@
+package telemetry
+
+import (
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestABuildIsReadFromWhatGoRecorded(t *testing.T) {
+	b := buildOf(&debug.BuildInfo{
+		GoVersion: "go1.26.8", Main: debug.Module{Version: "v1.2.3"},
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0a1b2c"}, {Key: "vcs.modified", Value: "true"}},
+	})
+	require.Equal(t, Build{Version: "v1.2.3", Commit: "0a1b2c (changed)", GoVersion: "go1.26.8"}, b)
+}

@@ -1,0 +1,50 @@
+package user
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/gin-gonic/gin/binding"
+	"github.com/go-playground/validator/v10"
+	"golang.org/x/net/idna"
+
+	"userorder/httpapi"
+)
+
+var textEmail = httpapi.Text{ZH: "须为一个有效的邮箱地址", EN: "must be one valid e-mail address"}
+
+// email is one plain addr-spec (RFC 5322, section 3.4.1): no display name, no comment, no quotes.
+type email string
+
+// The limits are those of RFC 5321, in bytes.
+const maxEmail, maxLocalPart = 254, 64
+
+// UnmarshalText leaves the syntax to the validator that comes with gin, and checks what that lets pass: characters that
+// nobody sees and domains that cannot exist.
+func (e *email) UnmarshalText(text []byte) error {
+	validate := binding.Validator.Engine().(*validator.Validate)
+	address := string(text)
+	at := strings.LastIndexByte(address, '@')
+	switch {
+	case at < 1, at > maxLocalPart, len(address) > maxEmail, strings.ContainsRune(address, '"'):
+		return textEmail
+	case strings.ContainsFunc(address, isInvisible), !isDomain(address[at+1:]), validate.Var(address, "email") != nil:
+		return textEmail
+	}
+	*e = email(address)
+	return nil
+}
+
+// isInvisible reports whether a character is a space, a control or a format character, or one that stands for nothing.
+func isInvisible(char rune) bool {
+	return !unicode.IsGraphic(char) || unicode.IsSpace(char) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, char) ||
+		unicode.Is(unicode.Variation_Selector, char)
+}
+
+// domains checks names as they are looked up (RFC 5891, section 5), with the lengths of their labels and of the whole.
+var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
+func isDomain(name string) bool {
+	_, err := domains.ToASCII(name)
+	return err == nil
+}
