@@ -26,12 +26,14 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false // gin would redirect in HTML, before any middleware
 	engine.HandleMethodNotAllowed = true
-	engine.RemoteIPHeaders = []string{"X-Forwarded-For"} // gin's default has X-Real-IP as well
-	trusted, err := trustProxies(engine, cfg.TrustedProxies)
+	if err := engine.SetTrustedProxies(nil); err != nil { // gin trusts all; forwarded.go finds the client instead
+		return nil, err
+	}
+	proxies, err := newProxies(cfg.TrustedProxies, cfg.Log)
 	if err != nil {
 		return nil, err
 	}
-	engine.Use(logged(cfg, forwarded(cfg.Log, trusted)), recovering, secured())
+	engine.Use(logged(cfg, proxies), recovering, secured())
 	mountHealth(engine, cfg.Ready) // before the limits, which must not fail a probe behind a busy address
 
 	if len(cfg.Origins) > 0 {

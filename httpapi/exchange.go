@@ -12,6 +12,7 @@ import (
 type exchange struct {
 	gin.ResponseWriter
 	id        string // of the request
+	proxies   *proxies
 	client    string // address; set by clientOf
 	user      int64  // 0 before SetCaller
 	caller    any
@@ -36,7 +37,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // clientOf returns the address of the client, or "" if it is unknown.
 func (x *exchange) clientOf(c *gin.Context) string {
 	if x.client == "" {
-		x.client = c.ClientIP()
+		x.client = x.proxies.client(c.Request)
 	}
 	return x.client
 }

@@ -3,48 +3,109 @@ package httpapi
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync/atomic"
-
-	"github.com/gin-gonic/gin"
 )
 
-// trustProxies makes engine trust the X-Forwarded-For of the proxies, and returns them parsed.
-func trustProxies(engine *gin.Engine, proxies []string) (trusted []netip.Prefix, err error) {
-	var texts []string
-	for _, proxy := range proxies {
-		network, err := ParseNetwork(proxy)
+// proxies finds out who the client of a request is.
+type proxies struct {
+	trusted []netip.Prefix
+	log     *slog.Logger
+
+	warnedOfPeer, warnedOfElement atomic.Bool
+}
+
+// newProxies returns an error if one of the networks is invalid.
+func newProxies(networks []string, log *slog.Logger) (*proxies, error) {
+	p := &proxies{log: log}
+	for _, text := range networks {
+		network, err := ParseNetwork(text)
 		if err != nil {
-			return nil, fmt.Errorf("trusted proxy %q: %w", proxy, err)
+			return nil, fmt.Errorf("trusted proxy %q: %w", text, err)
 		}
-		trusted, texts = append(trusted, network), append(texts, network.String())
+		p.trusted = append(p.trusted, network)
 	}
-	return trusted, engine.SetTrustedProxies(texts) // nil trusts none
+	return p, nil
 }
 
-// forwarded returns a handler that prepares X-Forwarded-For for gin, which takes the client's address from it if the
-// peer is a trusted proxy. It logs one warning if the header is ignored: the peer may be a proxy that is missing from
-// the settings, and then all its clients share one address.
-func forwarded(log *slog.Logger, trusted []netip.Prefix) gin.HandlerFunc {
-	var warned atomic.Bool
-	return func(c *gin.Context) {
-		if !joinLines(c.Request.Header, "X-Forwarded-For") || warned.Load() {
-			return
-		}
-		if peer := c.RemoteIP(); !contain(trusted, peer) && warned.CompareAndSwap(false, true) {
-			log.Warn("X-Forwarded-For is ignored: the peer is not in TRUSTED_PROXIES", "peer", peer)
-		}
+// client returns the address of the client that a request comes from, or "" if it is unknown. It logs one warning if
+// X-Forwarded-For is ignored, for the peer may be a proxy that is missing from the settings, and one if an element of
+// it cannot be read: in both cases clients share one address.
+func (p *proxies) client(r *http.Request) string {
+	peer, ok := addressOf(r.RemoteAddr)
+	if !ok {
+		return ""
 	}
+	lines := r.Header["X-Forwarded-For"]
+	if len(lines) == 0 {
+		return peer.String()
+	}
+	if !isIn(p.trusted, peer) {
+		if p.warnedOfPeer.CompareAndSwap(false, true) {
+			p.log.Warn("X-Forwarded-For is ignored: the peer is not in TRUSTED_PROXIES", "peer", peer.String())
+		}
+		return peer.String()
+	}
+	client, unreadable := walk(peer, lines, p.trusted)
+	if unreadable != "" && p.warnedOfElement.CompareAndSwap(false, true) {
+		p.log.Warn("X-Forwarded-For has an element that is not an address: what is before it is ignored",
+			"element", unreadable[:min(len(unreadable), 64)], "peer", peer.String())
+	}
+	return client.String()
 }
 
-// joinLines joins the lines of a header into one (RFC 9110, section 5.3) and reports whether the header is present.
-// gin reads the first line only, which a client can forge where its proxy appends a line.
-func joinLines(header http.Header, name string) bool {
-	lines := header[name]
-	if len(lines) > 1 {
-		header.Set(name, strings.Join(lines, ", "))
+// walk goes back through X-Forwarded-For, where each proxy adds the address of its own peer at the end, as long as it
+// meets trusted proxies. Several lines are one list (RFC 9110, section 5.3). An element that is not an address ends the
+// walk and is returned.
+func walk(client netip.Addr, lines []string, trusted []netip.Prefix) (_ netip.Addr, unreadable string) {
+	for last := len(lines) - 1; last >= 0; last-- {
+		rest := lines[last]
+		for more := true; more; {
+			var element string
+			if rest, element, more = cutLast(rest, ','); !isIn(trusted, client) {
+				return client, ""
+			}
+			if element = strings.TrimSpace(element); element == "" {
+				continue
+			}
+			next, ok := parseElement(element)
+			if !ok {
+				return client, element
+			}
+			client = next
+		}
 	}
-	return len(lines) > 0
+	return client, ""
+}
+
+// cutLast cuts text at its last separator and reports whether there was one.
+func cutLast(text string, separator byte) (before, after string, found bool) {
+	if i := strings.LastIndexByte(text, separator); i >= 0 {
+		return text[:i], text[i+1:], true
+	}
+	return "", text, false
+}
+
+// parseElement parses an address in any form that proxies write: 203.0.113.7, 203.0.113.7:51234, 2001:db8::1,
+// [2001:db8::1], [2001:db8::1]:51234, each perhaps in quotes.
+func parseElement(element string) (address netip.Addr, ok bool) {
+	element = strings.Trim(element, `"`)
+	bare := strings.TrimSuffix(strings.TrimPrefix(element, "["), "]")
+	if address, err := netip.ParseAddr(bare); err == nil {
+		return address.Unmap().WithZone(""), true
+	}
+	return addressOf(element)
+}
+
+// addressOf returns the address of host:port.
+func addressOf(hostPort string) (address netip.Addr, ok bool) {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return address, false
+	}
+	address, err = netip.ParseAddr(host)
+	return address.Unmap().WithZone(""), err == nil
 }

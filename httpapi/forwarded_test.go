@@ -68,7 +68,7 @@ func TestXForwardedForCountsFromTrustedProxiesOnly(t *testing.T) {
 			engine := newEngine(t, httpapi.Config{TrustedProxies: test.proxies})
 			var client string
 			engine.GET("/ip", httpapi.Handle(func(c *gin.Context) error {
-				client = c.ClientIP()
+				client = httpapi.ClientNetwork(c).Addr().String()
 				return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
 			}))
 			r := httpapitest.Request("GET /ip", "", "") // from 192.0.2.1

@@ -72,11 +72,11 @@ func (l *boundListener) SyscallConn() (syscall.RawConn, error) {
 
 // enter counts a connection from an address, and returns what takes it out of the count.
 func (l *boundListener) enter(address net.Addr) (leave func(), ok bool) {
-	host, _, err := net.SplitHostPort(address.String())
-	if l.most == 0 || err != nil || contain(l.exempt, host) {
+	peer, ok := addressOf(address.String())
+	if l.most == 0 || !ok || isIn(l.exempt, peer) {
 		return func() {}, true
 	}
-	from := networkOf(host)
+	from := networkOf(peer.String())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[from] >= l.most {

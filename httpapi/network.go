@@ -23,14 +23,10 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-// contain reports whether address is in one of networks. A text that is not an address is in none.
-func contain(networks []netip.Prefix, address string) bool {
-	parsed, err := netip.ParseAddr(address)
-	if err != nil {
-		return false
-	}
+// isIn reports whether address, which is neither IPv4-mapped nor has a zone, is in one of networks.
+func isIn(networks []netip.Prefix, address netip.Addr) bool {
 	for _, network := range networks {
-		if network.Contains(parsed.Unmap().WithZone("")) {
+		if network.Contains(address) {
 			return true
 		}
 	}

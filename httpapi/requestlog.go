@@ -18,16 +18,15 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // logged starts the exchange of a request and writes its log line after the response, under an id that the response
 // repeats. It runs outside recovering, so that the line of a panic has the status 500.
-func logged(cfg Config, forwarded gin.HandlerFunc) gin.HandlerFunc {
+func logged(cfg Config, proxies *proxies) gin.HandlerFunc {
 	log := cfg.Log
 	return func(c *gin.Context) {
 		start := time.Now()
-		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate}
+		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate, proxies: proxies}
 		if x.id == "" || !requestID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
 		c.Writer = x
-		forwarded(c)
 		c.Header(headerRequestID, x.id)
 		defer func() { // runs for an aborted response too
 			took := time.Since(start)

@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,7 +34,7 @@ func TestTheAddressOfAClientIsWhatTrustedProxiesSay(t *testing.T) {
 		{"IPv6 with a port", "10.0.0.1:1234", []string{"[2001:db8::7]:51234"}, "2001:db8::7", ""},
 		{"in quotes", "10.0.0.1:1234", []string{`"[2001:db8::7]:51234"`}, "2001:db8::7", ""},
 		{"with a zone", "10.0.0.1:1234", []string{"fe80::1%eth0"}, "fe80::1", ""},
-		{"IPv4 in the form of IPv6", "10.0.0.1:1234", []string{"::ffff:203.0.113.7"}, "::ffff:203.0.113.7", ""},
+		{"IPv4 in the form of IPv6", "10.0.0.1:1234", []string{"::ffff:203.0.113.7"}, "203.0.113.7", ""},
 		{"blanks and tabs", "10.0.0.1:1234", []string{" \t203.0.113.7 \t"}, "203.0.113.7", ""},
 		{"two proxies", "10.0.0.1:1234", []string{"203.0.113.7, 10.0.0.2:80"}, "203.0.113.7", ""},
 		{"what the client says itself", "10.0.0.1:1234", []string{"1.1.1.1, 203.0.113.7"}, "203.0.113.7", ""},
@@ -47,14 +50,22 @@ func TestTheAddressOfAClientIsWhatTrustedProxiesSay(t *testing.T) {
 		{"a name", "10.0.0.1:1234", []string{"shop.example.com"}, "10.0.0.1", "shop.example.com"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			var log bytes.Buffer
+			proxies := &proxies{trusted: trusted, log: slog.New(slog.NewTextHandler(&log, nil))}
 			header := http.Header{"X-Forwarded-For": test.lines}
+			if test.lines == nil {
+				header = nil
+			}
 			for range 2 { // it must not change the header
-				client, unreadable := clientAddress(&http.Request{RemoteAddr: test.peer, Header: header}, trusted)
-				require.Equal(t, test.client, client.String())
-				require.Equal(t, test.unreadable, unreadable)
+				require.Equal(t, test.client, proxies.client(&http.Request{RemoteAddr: test.peer, Header: header}))
+			}
+			if test.unreadable != "" {
+				require.Equal(t, 1, strings.Count(log.String(), "an element that is not an address"), log.String())
+				require.Contains(t, log.String(), "element="+test.unreadable)
+			} else {
+				require.NotContains(t, log.String(), "element=")
 			}
 		})
 	}
-	client, _ := clientAddress(&http.Request{RemoteAddr: "@"}, trusted) // a Unix socket
-	require.False(t, client.IsValid())
+	require.Empty(t, (&proxies{}).client(&http.Request{RemoteAddr: "@"}), "a Unix socket")
 }
