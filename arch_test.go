@@ -48,7 +48,6 @@ var onlyIn = map[string]string{
 	"modernc.org/sqlite":        "database",
 	"github.com/pressly/goose":  "database",
 	"golang.org/x/text/secure":  "user",
-	"golang.org/x/net/idna":     "user",
 	"golang.org/x/crypto":       "user",
 	"github.com/go-playground/": "user",
 	"github.com/gofrs/flock":    "database",

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"os"
 	"strings"
@@ -63,7 +62,26 @@ func isJSON(header http.Header) bool {
 	if contentType == "" || contentType == "application/json" {
 		return true
 	}
-	mediaType, parameters, err := mime.ParseMediaType(contentType)
-	charset, ok := parameters["charset"]
-	return err == nil && mediaType == "application/json" && (!ok || strings.EqualFold(charset, "utf-8"))
+	mediaType, parameters, _ := strings.Cut(contentType, ";")
+	if !strings.EqualFold(strings.TrimSpace(mediaType), "application/json") {
+		return false
+	}
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, value, hasValue := strings.Cut(strings.TrimSpace(parameter), "=")
+		switch {
+		case name == "" && !hasValue: // a stray semicolon
+		case name == "", !hasValue, strings.EqualFold(name, "charset") && !isUTF8(strings.Trim(value, `"`)):
+			return false
+		}
+	}
+	return true
+}
+
+// isUTF8 reports whether text in a charset is UTF-8, by any of the names that clients give it.
+func isUTF8(charset string) bool {
+	switch strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return true
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/gin-gonic/gin"
 )
@@ -34,20 +35,43 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 		return nil, err
 	}
 	engine.Use(logged(cfg, proxies), recovering, secured())
-	mountHealth(engine, cfg.Ready) // before the limits, which must not fail a probe behind a busy address
-
-	if len(cfg.Origins) > 0 {
-		for _, origin := range cfg.Origins {
-			if err := CheckOrigin(origin); err != nil {
-				return nil, fmt.Errorf("origin %q: %w", origin, err)
-			}
-		}
-		allow, answer := crossOrigin(cfg.Origins)
-		engine.Use(allow, Limited("requests", cfg.Limit), answer)
-	} else {
-		engine.Use(Limited("requests", cfg.Limit))
+	allow, answer, err := crossOriginOf(cfg.Origins)
+	if err != nil {
+		return nil, err
 	}
-	engine.NoRoute(Handle(func(*gin.Context) error { return ErrNotFound }))
+	engine.Use(allow)
+	mountHealth(engine, cfg.Ready) // before the limits, which must not fail a probe behind a busy address
+	engine.Use(Limited("requests", cfg.Limit), answer)
+	engine.NoRoute(Handle(noRoute))
 	engine.NoMethod(Handle(func(*gin.Context) error { return errMethodNotAllowed }))
 	return engine, nil
+}
+
+// crossOriginOf returns handlers that do nothing if there are no origins: then no page is told anything.
+func crossOriginOf(origins []string) (allow, answer gin.HandlerFunc, err error) {
+	nothing := func(*gin.Context) {}
+	for _, origin := range origins {
+		if err := CheckOrigin(origin); err != nil {
+			return nothing, nothing, fmt.Errorf("origin %q: %w", origin, err)
+		}
+	}
+	if len(origins) == 0 {
+		return nothing, nothing, nil
+	}
+	allow, answer = crossOrigin(origins)
+	return allow, answer, nil
+}
+
+// noRoute serves OPTIONS *, which asks for the service as a whole (RFC 9110, section 9.3.7), and refuses the rest.
+func noRoute(c *gin.Context) error {
+	if c.Request.Method == http.MethodOptions && c.Request.RequestURI == "*" {
+		c.Header("Allow", "GET, HEAD, POST, DELETE, OPTIONS")
+		return OK(c, Text{"可用", "available"}, Empty{})
+	}
+	return ErrNotFound
+}
+
+// Get mounts handlers for GET and for HEAD, which works wherever GET does (RFC 9110, section 9.1).
+func Get(routes gin.IRoutes, path string, handlers ...gin.HandlerFunc) {
+	routes.Match([]string{http.MethodGet, http.MethodHead}, path, handlers...)
 }

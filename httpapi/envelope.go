@@ -25,6 +25,7 @@ func OK(c *gin.Context, msg Text, data any) error {
 
 func write(c *gin.Context, status, code int, msg Text, data any) {
 	lang := languageOf(c.Request)
+	exchangeOf(c).code = code
 	c.Writer.Header()["Content-Language"] = lang.header
 	body, err := appendEnvelope(make([]byte, 0, 256), code, lang.of(msg), data)
 	if err != nil {

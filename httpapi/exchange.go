@@ -18,6 +18,7 @@ type exchange struct {
 	caller    any
 	translate func(error) *Error
 	attrs     []slog.Attr // for the log line
+	code      int         // of the envelope, 0 for a response without one
 	limit     string      // name of the exceeded limit, or ""
 	aborted   bool        // a panic came after the response had begun
 }

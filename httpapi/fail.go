@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/http"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -31,8 +32,22 @@ func Fail(c *gin.Context, err error) {
 	if public.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(public.RetryAfter.Seconds()))))
 	}
+	if x.isStranger(c, public.Status) {
+		c.Header("Connection", "close")
+	}
 	write(c, public.Status, public.Code, public.Msg, public.data(languageOf(c.Request)))
 	c.Abort()
+}
+
+// isStranger reports whether a client has done nothing yet that is worth an open connection: it sends too much, or its
+// request is refused before a token of it was seen. The connection of a trusted proxy is that of many clients.
+func (x *exchange) isStranger(c *gin.Context, status int) bool {
+	refused := status == http.StatusTooManyRequests || status >= 400 && status < 500 && x.user == 0
+	if !refused {
+		return false
+	}
+	peer, ok := addressOf(c.Request.RemoteAddr)
+	return !ok || !isIn(x.proxies.trusted, peer)
 }
 
 // publicError returns the answer to an error that is not meant for clients.

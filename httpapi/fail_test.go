@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -57,5 +58,34 @@ func TestAFailureBecomesAnAnswerThatTellsNoSecrets(t *testing.T) {
 			require.NotContains(t, got.Body.String(), "hunter2")
 			require.Contains(t, log.String(), test.logged)
 		})
+	}
+}
+
+func TestTheConnectionOfAStrangerIsClosedWithTheRefusal(t *testing.T) {
+	engine := newEngine(t, httpapi.Config{
+		Limit: httpapi.Limit{Count: 1, Per: time.Hour, Burst: 100}, TrustedProxies: []string{"10.0.0.0/8"},
+	})
+	known := func(c *gin.Context) { httpapi.SetCaller(c, 7, nil) }
+	refuse := func(status int) gin.HandlerFunc {
+		return httpapi.Handle(func(*gin.Context) error { return &httpapi.Error{Status: status, Code: status} })
+	}
+	for _, status := range []int{200, 400, 401, 403, 404, 429, 500, 503} {
+		engine.GET(fmt.Sprint("/stranger/", status), refuse(status))
+		engine.GET(fmt.Sprint("/caller/", status), known, refuse(status))
+	}
+	for path, closed := range map[string]bool{
+		"/stranger/200": false, "/stranger/400": true, "/stranger/401": true, "/stranger/404": true, "/stranger/429": true,
+		"/stranger/500": false, "/stranger/503": false, "/nothing": true,
+		"/caller/200": false, "/caller/400": false, "/caller/403": false, "/caller/404": false, "/caller/429": true,
+	} {
+		for _, peer := range []string{"192.0.2.1:1", "10.0.0.1:1"} {
+			r := httpapitest.Request("GET "+path, "", "")
+			r.RemoteAddr = peer
+			want := ""
+			if closed && peer == "192.0.2.1:1" {
+				want = "close"
+			}
+			require.Equal(t, want, httpapitest.Serve(engine, r).Header().Get("Connection"), path+" from "+peer)
+		}
 	}
 }

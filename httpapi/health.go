@@ -11,9 +11,8 @@ import (
 var errNotReady = newError(http.StatusServiceUnavailable, "未就绪", "not ready")
 
 func mountHealth(engine *gin.Engine, check func(context.Context) error) {
-	methods := []string{http.MethodGet, http.MethodHead}
-	engine.Match(methods, "/healthz", Handle(alive))
-	engine.Match(methods, "/readyz", Handle(ready(check)))
+	Get(engine, "/healthz", Handle(alive))
+	Get(engine, "/readyz", Handle(ready(check)))
 }
 
 // alive serves GET /healthz.

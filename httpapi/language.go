@@ -28,11 +28,15 @@ var (
 	}
 )
 
+// maxAcceptLanguage is the maximum length of the Accept-Language that is looked at, in bytes. Browsers send some 50;
+// the matcher takes milliseconds for thousands of languages.
+const maxAcceptLanguage = 256
+
 // languageOf returns the language that Accept-Language asks for (RFC 9110, section 12.5.4). The header may have
 // several lines.
 func languageOf(r *http.Request) speech {
 	accepted := strings.Join(r.Header["Accept-Language"], ",")
-	if accepted == "" {
+	if accepted == "" || len(accepted) > maxAcceptLanguage {
 		return speeches[0]
 	}
 	_, index := language.MatchStrings(matcher, accepted)

@@ -13,6 +13,7 @@ type Answered struct {
 	Method string        // "other" for a method that HTTP does not define
 	Route  string        // the pattern, like /order/query/:orderid, or "unmatched"
 	Status int           // of HTTP
+	Code   int           // of the envelope: 0 for success, 1 for a business failure, else the status
 	Limit  string        // name of the exceeded limit, "" for none
 	Took   time.Duration // until the response was written
 }
@@ -23,7 +24,7 @@ func (x *exchange) answered(c *gin.Context, took time.Duration) Answered {
 		route = "unmatched"
 	}
 	return Answered{
-		Method: methodOf(c.Request), Route: route, Status: c.Writer.Status(), Limit: x.limit, Took: took,
+		Method: methodOf(c.Request), Route: route, Status: c.Writer.Status(), Code: x.code, Limit: x.limit, Took: took,
 	}
 }
 

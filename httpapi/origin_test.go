@@ -1,6 +1,9 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,17 +17,39 @@ import (
 func TestCheckOrigin(t *testing.T) {
 	for _, text := range []string{
 		"https://shop.example.com", "http://localhost:3000", "http://shop.example", "https://shop.example:80", "http://[::1]:8080",
-		"https://xn--fiqs8s",
+		"https://xn--fiqs8s", "http://127.0.0.1", "capacitor://localhost", "ionic://localhost", "tauri://localhost",
+		"app://shop", "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
 	} {
 		require.NoError(t, httpapi.CheckOrigin(text), text)
 	}
 	for _, text := range []string{
-		"", "*", "null", "shop.example", "https://", "https://*.example", "https://shop.example/", "https://shop.example/path",
-		"https://shop.example?q", "https://shop.example#f", "https://me@shop.example", "https://shop.example:443", "http://shop.example:80",
-		"https://Shop.example", "HTTPS://shop.example", "ftp://shop.example", "https://:8080", "https://shop.example ", "://",
+		"", "*", "null", "shop.example", "https://", "https://*.example", "https://shop.example/path", "https://shop.example?q",
+		"https://shop.example#f", "https://me@shop.example", "ftp://shop.example", "file:///index.html", "https://:8080",
+		"https://shop.example ", "://", "http://1.2.3.4.5", "http://256.1.1.1", "http://1.2.3.0x100", "https://shop.example:99999",
+		"https://a b", "https://[::1", "http://fe80::1", "https://shop..example",
 	} {
-		require.EqualError(t, httpapi.CheckOrigin(text),
-			"takes origins like https://shop.example.com, without a path, a usual port or a *", text)
+		require.EqualError(t, httpapi.CheckOrigin(text), "takes origins like https://shop.example.com, without a path or a *", text)
+	}
+	for text, sent := range map[string]string{
+		"https://Shop.example":     "https://shop.example",
+		"HTTPS://shop.example":     "https://shop.example",
+		"https://shop.example/":    "https://shop.example",
+		"https://shop.example:443": "https://shop.example",
+		"http://shop.example:80":   "http://shop.example",
+		"http://shop.example:0080": "http://shop.example",
+		"https://shop.example:":    "https://shop.example",
+		"https://例子.中国":            "https://xn--fsqu00a.xn--fiqs8s",
+		"https://bücher.example":   "https://xn--bcher-kva.example",
+		"http://0x7f.1":            "http://127.0.0.1",
+		"http://127.1:8080":        "http://127.0.0.1:8080",
+		"http://2130706433":        "http://127.0.0.1",
+		"http://0177.0.0.1":        "http://127.0.0.1",
+		"http://[0:0:0:0:0:0:0:1]": "http://[::1]",
+		"http://[FD00::1]":         "http://[fd00::1]",
+		"Capacitor://localhost":    "capacitor://localhost",
+	} {
+		require.EqualError(t, httpapi.CheckOrigin(text), "is never sent by a browser, which sends "+sent, text)
+		require.NoError(t, httpapi.CheckOrigin(sent))
 	}
 	_, err := httpapi.NewEngine(httpapi.Config{Log: silent, Origins: []string{"https://shop.example", "*"}})
 	require.ErrorContains(t, err, `origin "*": takes origins like`)
@@ -73,6 +98,9 @@ func TestWhichPagesMayUseTheService(t *testing.T) {
 			case 204:
 				require.Contains(t, w.Header().Get("Access-Control-Allow-Headers"), "Authorization")
 				require.Contains(t, w.Header().Get("Access-Control-Allow-Methods"), "DELETE")
+				for _, name := range []string{"traceparent", "tracestate", "idempotency-key", "if-match", "content-type"} {
+					require.Contains(t, strings.ToLower(w.Header().Get("Access-Control-Allow-Headers")), name)
+				}
 				require.Empty(t, w.Body)
 			case 403:
 				require.JSONEq(t, `{"code":403,"msg":"不允许来自该网站的请求","data":{}}`, w.Body.String())
@@ -104,4 +132,40 @@ func TestARefusedPageIsLimitedLikeEverybodyElse(t *testing.T) {
 	got := serve(t, engine, r)
 	require.Equal(t, 429, got.ResponseRecorder.Code)
 	require.Equal(t, "https://shop.example.com", got.Header().Get("Access-Control-Allow-Origin"), "the page cannot read it")
+}
+
+func TestAPageOfAnAppMayUseTheService(t *testing.T) {
+	engine := newEngine(t, httpapi.Config{Origins: []string{"capacitor://localhost", "https://shop.example"}})
+	for _, origin := range []string{"capacitor://localhost", "https://shop.example"} {
+		r := httpapitest.Request("GET /healthz", "", "")
+		r.Header.Set("Origin", origin)
+		w := httpapitest.Serve(engine, r)
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, origin, w.Header().Get("Access-Control-Allow-Origin"))
+		for _, name := range []string{"ETag", "Retry-After", "X-Request-ID", "Idempotent-Replayed", "WWW-Authenticate"} {
+			require.Contains(t, strings.ToLower(w.Header().Get("Access-Control-Expose-Headers")), strings.ToLower(name))
+		}
+	}
+}
+
+func TestAPageOfTheServiceItselfIsKnownBehindAProxyThatChangesHost(t *testing.T) {
+	engine := newEngine(t, httpapi.Config{Origins: []string{"https://other.example"}, TrustedProxies: []string{"192.0.2.0/24"}})
+	for peer, status := range map[string]int{"192.0.2.1:1": 404, "198.51.100.1:1": 403} {
+		r := httpapitest.Request("OPTIONS /things", "", "")
+		r.RemoteAddr, r.Host = peer, "10.0.0.1:5000"
+		r.Header.Set("Origin", "https://shop.example")
+		r.Header.Set("X-Forwarded-Host", "shop.example")
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		require.Equal(t, status, httpapitest.Serve(engine, r).Code, peer)
+	}
+}
+
+func TestARefusedPageIsLoggedWithTheSettingThatWouldAllowIt(t *testing.T) {
+	var log bytes.Buffer
+	engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Origins: []string{"https://shop.example"}})
+	r := httpapitest.Request("OPTIONS /things", "", "")
+	r.Header.Set("Origin", "https://shop.example:8443")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	require.Equal(t, 403, httpapitest.Serve(engine, r).Code)
+	require.Regexp(t, `origin=https://shop.example:8443 remedy="add the origin to CORS_ORIGINS if it is yours"`, log.String())
 }

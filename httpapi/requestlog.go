@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,7 +32,7 @@ func logged(cfg Config, proxies *proxies) gin.HandlerFunc {
 		c.Header(headerRequestID, x.id)
 		defer func() { // runs for an aborted response too
 			took := time.Since(start)
-			nameSpan(c)
+			x.describe(c)
 			if cfg.Observe != nil {
 				cfg.Observe(x.answered(c, took))
 			}
@@ -42,12 +44,11 @@ func logged(cfg Config, proxies *proxies) gin.HandlerFunc {
 	}
 }
 
-// line returns the attributes of the log line. The path stays as the client sent it, with control characters
-// escaped.
+// line returns the attributes of the log line.
 func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 	line := []slog.Attr{
 		slog.String("method", c.Request.Method),
-		slog.String("path", c.Request.URL.EscapedPath()),
+		slog.String("path", loggedPath(c)),
 		slog.String("route", c.FullPath()),
 		slog.Int("status", c.Writer.Status()),
 		slog.Duration("took", took.Round(time.Microsecond)),
@@ -70,6 +71,37 @@ func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 	return line
 }
 
+// loggedPath returns the path as the client sent it, with control characters escaped and with long segments cut short,
+// and any that should be an id and is not: a client may put a token where an id belongs.
+func loggedPath(c *gin.Context) string {
+	const longestPath, longest, shown = 256, 24, 4
+	path := c.Request.URL.EscapedPath()
+	if len(path) > longestPath {
+		path = path[:longestPath] + "…"
+	}
+	if len(path) <= longest && len(c.Params) == 0 {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if len(segment) > longest || len(segment) > shown && isNoID(c, segment) {
+			segments[i] = segment[:shown] + "…"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// isNoID reports whether a segment stands for a parameter of the route that should be an id, and is none.
+func isNoID(c *gin.Context, segment string) bool {
+	for _, parameter := range c.Params {
+		if strings.HasSuffix(parameter.Key, "id") && url.PathEscape(parameter.Value) == segment {
+			_, ok := ParseID(parameter.Value)
+			return !ok
+		}
+	}
+	return false
+}
+
 // level returns Error for what an operator should look into. A client that disconnected is not an error.
 func (x *exchange) level(c *gin.Context) slog.Level {
 	switch status := c.Writer.Status(); {
@@ -79,6 +111,9 @@ func (x *exchange) level(c *gin.Context) slog.Level {
 		return slog.LevelError
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
 		return slog.LevelWarn
+	}
+	if path := c.FullPath(); path == "/healthz" || path == "/readyz" { // probes ask every second
+		return slog.LevelDebug
 	}
 	return slog.LevelInfo
 }

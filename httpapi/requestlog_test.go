@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -82,4 +83,49 @@ func TestTheLimitThatWasExceededIsInTheLog(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "limit="), log.String())
 	require.Regexp(t, `status=429 .* limit=few error="too many requests, try again later"`, log.String())
+}
+
+func TestAPathIsNotLoggedInFullWhereItMayHoldAToken(t *testing.T) {
+	const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
+	for path, want := range map[string]string{
+		"/things/17":                      "/things/17",
+		"/things/9223372036854775807":     "/things/9223372036854775807",
+		"/things/hunter2":                 "/things/hunt…",
+		"/things/x":                       "/things/x",
+		"/things/" + token:                "/things/eyJh…",
+		"/nothing/" + token:               "/nothing/eyJh…",
+		"/" + token + "/1":                "/eyJh…/1",
+		"/things/17%20or%201=1":           "/things/17%2…",
+		"/pages/a-name-of-a-file.html":    "/pages/a-name-of-a-file.html",
+		"/nothing/that/is/long/but/short": "/nothing/that/is/long/but/short",
+	} {
+		var log bytes.Buffer
+		engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		engine.GET("/things/:thingid", httpapi.Handle(func(c *gin.Context) error { return httpapi.OK(c, httpapi.MsgFound, httpapi.Empty{}) }))
+		engine.GET("/pages/:file", httpapi.Handle(func(c *gin.Context) error { return httpapi.OK(c, httpapi.MsgFound, httpapi.Empty{}) }))
+		httpapitest.Call(engine, "GET "+path, "", "")
+		require.Contains(t, log.String(), " path="+want+" ", path)
+		require.NotContains(t, log.String(), token[8:])
+	}
+}
+
+func TestAProbeHasNoLineUnlessItFails(t *testing.T) {
+	for _, test := range []struct {
+		level slog.Level
+		ready error
+		lines int
+	}{
+		{slog.LevelInfo, nil, 0},
+		{slog.LevelDebug, nil, 2},
+		{slog.LevelInfo, errors.New("no database"), 1},
+	} {
+		var log bytes.Buffer
+		engine := newEngine(t, httpapi.Config{
+			Log:   slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: test.level})),
+			Ready: func(context.Context) error { return test.ready },
+		})
+		httpapitest.Call(engine, "GET /healthz", "", "")
+		httpapitest.Call(engine, "GET /readyz", "", "")
+		require.Equal(t, test.lines, strings.Count(log.String(), "msg=request"), log.String())
+	}
 }

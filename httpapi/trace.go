@@ -24,10 +24,14 @@ func traceOf(r *http.Request) string {
 	return span.TraceID().String()
 }
 
-// nameSpan names the span around the engine, if any, by the route, which is known to gin alone.
-func nameSpan(c *gin.Context) {
+// describe completes the span around the engine, if any, by what is known to the engine alone.
+func (x *exchange) describe(c *gin.Context) {
 	span := trace.SpanFromContext(c.Request.Context())
-	if route := c.FullPath(); route != "" && span.IsRecording() {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.Int("userorder.code", x.code), attribute.String("url.path", loggedPath(c)))
+	if route := c.FullPath(); route != "" {
 		span.SetName(c.Request.Method + " " + route)
 		span.SetAttributes(attribute.String("http.route", route))
 	}

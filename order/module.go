@@ -60,10 +60,10 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 func (m *Module) Mount(g *gin.RouterGroup) {
 	g.Use(auth.Required(m.tokens))
 	g.POST("/create", httpapi.Handle(m.handler.create))
-	g.GET("/query/:orderid", httpapi.Handle(m.handler.query))
+	httpapi.Get(g, "/query/:orderid", httpapi.Handle(m.handler.query))
 	g.DELETE("/cancel/:orderid", httpapi.Handle(m.handler.cancel))
 	for _, path := range []string{"", "/"} { // without an id: a bad request, not an unknown route
-		g.GET("/query"+path, httpapi.Handle(m.handler.query))
+		httpapi.Get(g, "/query"+path, httpapi.Handle(m.handler.query))
 		g.DELETE("/cancel"+path, httpapi.Handle(m.handler.cancel))
 	}
 }

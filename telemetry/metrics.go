@@ -19,7 +19,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	inFlight  prometheus.Gauge
-	requests  *prometheus.CounterVec   // by method, route and status
+	requests  *prometheus.CounterVec   // by method, route, status and code
 	durations *prometheus.HistogramVec // by method and route
 	throttled *prometheus.CounterVec   // by limit
 
@@ -38,8 +38,8 @@ func NewMetrics(b Build) *Metrics {
 			Name: "userorder_http_requests_in_flight", Help: "Requests that are being served.",
 		}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "userorder_http_requests_total", Help: "Requests that were served.",
-		}, []string{"method", "route", "status"}),
+			Name: "userorder_http_requests_total", Help: "Requests that were served. The code is 1 for a business failure, such as a wrong password.",
+		}, []string{"method", "route", "status", "code"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "userorder_http_request_duration_seconds", Help: "Time from a request's header to the end of its response.",
 			Buckets: seconds,
@@ -85,7 +85,7 @@ func (m *Metrics) Observer() func(httpapi.Answered) {
 		return nil
 	}
 	return func(a httpapi.Answered) {
-		m.requests.WithLabelValues(a.Method, a.Route, strconv.Itoa(a.Status)).Inc()
+		m.requests.WithLabelValues(a.Method, a.Route, strconv.Itoa(a.Status), strconv.Itoa(a.Code)).Inc()
 		m.durations.WithLabelValues(a.Method, a.Route).Observe(a.Took.Seconds())
 		if a.Limit != "" {
 			m.throttled.WithLabelValues(a.Limit).Inc()

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gin-gonic/gin/binding"
 	"github.com/go-playground/validator/v10"
-	"golang.org/x/net/idna"
 
 	"userorder/httpapi"
 )
@@ -25,10 +24,13 @@ func (e *email) UnmarshalText(text []byte) error {
 	validate := binding.Validator.Engine().(*validator.Validate)
 	address := string(text)
 	at := strings.LastIndexByte(address, '@')
+	if _, err := httpapi.DomainToASCII(address[at+1:]); err != nil {
+		return textEmail
+	}
 	switch {
 	case at < 1, at > maxLocalPart, len(address) > maxEmail, strings.ContainsRune(address, '"'):
 		return textEmail
-	case strings.ContainsFunc(address, isInvisible), !isDomain(address[at+1:]), validate.Var(address, "email") != nil:
+	case strings.ContainsFunc(address, isInvisible), validate.Var(address, "email") != nil:
 		return textEmail
 	}
 	*e = email(address)
@@ -39,12 +41,4 @@ func (e *email) UnmarshalText(text []byte) error {
 func isInvisible(char rune) bool {
 	return !unicode.IsGraphic(char) || unicode.IsSpace(char) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, char) ||
 		unicode.Is(unicode.Variation_Selector, char)
-}
-
-// domains checks names as they are looked up (RFC 5891, section 5), with the lengths of their labels and of the whole.
-var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
-
-func isDomain(name string) bool {
-	_, err := domains.ToASCII(name)
-	return err == nil
 }

@@ -74,7 +74,7 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 func (m *Module) Mount(g *gin.RouterGroup) {
 	g.POST("/register", httpapi.Limited("registrations", m.registrations), httpapi.Handle(m.handler.register))
 	g.POST("/login", httpapi.Limited("logins", m.logins), httpapi.Handle(m.handler.login))
-	g.GET("/info", auth.Required(m.tokens), httpapi.Handle(m.handler.info))
+	httpapi.Get(g, "/info", auth.Required(m.tokens), httpapi.Handle(m.handler.info))
 }
 
 // Jobs returns what the module does in the background. Every replica may run it.
