@@ -54,7 +54,7 @@ var (
 	errRequestTimeout   = newError(http.StatusRequestTimeout, "接收请求超时", "the request took too long to arrive")
 	errBodyTooLarge     = newError(http.StatusRequestEntityTooLarge, "请求体不能超过 64 KiB", "the body must not exceed 64 KiB")
 	errMediaType        = newError(http.StatusUnsupportedMediaType,
-		"请求体必须是未压缩的 application/json", "the body must be uncompressed application/json")
+		"请以 Content-Type: application/json 发送未压缩的请求体", "send the body uncompressed, with Content-Type: application/json")
 	errInternal      = newError(http.StatusInternalServerError, "服务器内部错误", "internal server error")
 	errInvalidFields = newError(http.StatusBadRequest, "参数错误", "invalid fields")
 )
