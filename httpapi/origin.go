@@ -33,39 +33,44 @@ func CheckOrigin(text string) error {
 	return nil
 }
 
+var errOrigin = errors.New("not an origin")
+
 // originOf returns the origin of a URL without a path, as browsers serialise it.
 func originOf(text string) (string, error) {
 	u, err := url.Parse(text)
-	if err != nil {
-		return "", err
+	if err != nil || !isBare(u) {
+		return "", errOrigin
 	}
-	if u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" ||
-		strings.ContainsAny(u.Host, "*%") {
-		return "", errors.New("not an origin")
-	}
-	if slices.Contains([]string{"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}, u.Scheme) {
-		return "", errors.New("not the scheme of a page with an origin")
-	}
-	host, port := u.Hostname(), u.Port()
-	defaultPorts := map[string]string{"http": "80", "https": "443"}
-	usual, isWeb := defaultPorts[u.Scheme] // which url.Parse has put into lower case
-	if isWeb {
+	host, usual := u.Hostname(), ""
+	switch u.Scheme { // which url.Parse has put into lower case
+	case "http", "https":
+		usual = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 		if host, err = webHost(host); err != nil {
 			return "", err
 		}
-	}
-	if number, err := strconv.ParseUint(port, 10, 16); err == nil {
-		port = strconv.FormatUint(number, 10)
-	} else if port != "" {
-		return "", err
+	case "about", "blob", "data", "file", "ftp", "javascript", "ws", "wss": // no page of theirs has an origin
+		return "", errOrigin
 	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if port == "" || port == usual {
+	if u.Port() == "" {
 		return u.Scheme + "://" + host, nil
 	}
-	return u.Scheme + "://" + host + ":" + port, nil
+	number, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return "", errOrigin
+	}
+	if port := strconv.FormatUint(number, 10); port != usual {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host, nil
+}
+
+// isBare reports whether a URL has nothing but a scheme, a host and a port.
+func isBare(u *url.URL) bool {
+	return u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" && strings.Trim(u.Path, "/") == "" &&
+		!strings.ContainsAny(u.Host, "*%")
 }
 
 // webHost returns a host as browsers write it (https://url.spec.whatwg.org/#host-parsing): a name in ASCII and lower
