@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -45,21 +44,6 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	engine.NoRoute(Handle(noRoute))
 	engine.NoMethod(Handle(func(*gin.Context) error { return errMethodNotAllowed }))
 	return engine, nil
-}
-
-// crossOriginOf returns handlers that do nothing if there are no origins: then no page is told anything.
-func crossOriginOf(origins []string) (allow, answer gin.HandlerFunc, err error) {
-	nothing := func(*gin.Context) {}
-	for _, origin := range origins {
-		if err := CheckOrigin(origin); err != nil {
-			return nothing, nothing, fmt.Errorf("origin %q: %w", origin, err)
-		}
-	}
-	if len(origins) == 0 {
-		return nothing, nothing, nil
-	}
-	allow, answer = crossOrigin(origins)
-	return allow, answer, nil
 }
 
 // noRoute serves OPTIONS *, which asks for the service as a whole (RFC 9110, section 9.3.7), and refuses the rest.

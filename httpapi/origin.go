@@ -3,21 +3,11 @@ package httpapi
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/gin-contrib/cors"
-	"github.com/gin-gonic/gin"
 )
-
-// errForeignOrigin answers a page of an origin that is not allowed.
-var errForeignOrigin = newError(http.StatusForbidden, "不允许来自该网站的请求", "requests from this origin are not allowed")
 
 // CheckOrigin returns an error unless text is an origin exactly as browsers send it (RFC 6454, section 6.2): a scheme, a
 // host and a port if it is not the default one. The scheme may be that of an app, such as capacitor. The error names the
@@ -114,65 +104,4 @@ func parseNumber(text string) (number uint64, ok bool) {
 	}
 	number, err := strconv.ParseUint(text, 0, 32)
 	return number, err == nil && !strings.Contains(text, "_")
-}
-
-// crossOrigin lets pages of the given origins read responses (https://fetch.spec.whatwg.org/#http-cors-protocol) and
-// refuses pages of all others. It never allows credentials, which in CORS are cookies: a page sends its token in a
-// header.
-//
-// allow runs before any handler that may refuse a request, so that the page can read the refusal. answer ends
-// preflights and the requests of foreign pages.
-func crossOrigin(origins []string) (allow, answer gin.HandlerFunc) {
-	headers := cors.New(cors.Config{
-		AllowOrigins: origins,
-		AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
-		AllowHeaders: []string{
-			"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "Tracestate", "X-Request-ID",
-		},
-		ExposeHeaders: []string{"ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID"},
-		CustomSchemas: schemesOf(origins), // gin-contrib/cors refuses others than those of the web
-		MaxAge:        2 * time.Hour,      // the maximum of Chromium; others cap it themselves
-	})
-	allow = func(c *gin.Context) {
-		if slices.Contains(origins, c.GetHeader("Origin")) && c.Request.Method != http.MethodOptions {
-			headers(c)
-		}
-	}
-	answer = func(c *gin.Context) {
-		origin := c.GetHeader("Origin")
-		preflight := c.GetHeader("Access-Control-Request-Method") != "" && c.Request.Method == http.MethodOptions
-		switch {
-		case origin == "", isOwn(c, origin):
-		case slices.Contains(origins, origin):
-			if preflight { // cors would take any OPTIONS for a preflight
-				headers(c)
-			}
-		case c.FullPath() == "" && !preflight: // 404 and 405 come before 403
-		default: // cors would refuse it with an empty body
-			Annotate(c, slog.String("origin", origin), slog.String("remedy", "add the origin to CORS_ORIGINS if it is yours"))
-			Fail(c, errForeignOrigin)
-		}
-	}
-	return allow, answer
-}
-
-// isOwn reports whether origin is that of the service itself, under the name that the client knows: a trusted proxy may
-// have put another one into Host.
-func isOwn(c *gin.Context, origin string) bool {
-	hosts := []string{c.Request.Host}
-	peer, ok := addressOf(c.Request.RemoteAddr)
-	if forwarded := c.GetHeader("X-Forwarded-Host"); forwarded != "" && ok && isIn(exchangeOf(c).proxies.trusted, peer) {
-		hosts = append(hosts, forwarded)
-	}
-	return slices.ContainsFunc(hosts, func(host string) bool { return origin == "http://"+host || origin == "https://"+host })
-}
-
-// schemesOf returns the schemes of origins that are not of the web, such as capacitor://.
-func schemesOf(origins []string) (schemes []string) {
-	for _, origin := range origins {
-		if scheme, _, ok := strings.Cut(origin, "://"); ok && scheme != "http" && scheme != "https" {
-			schemes = append(schemes, scheme+"://")
-		}
-	}
-	return schemes
 }
