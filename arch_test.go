@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mayImport holds the architecture: which of our packages may import which, tests aside, floor by floor. A request
-// goes down the floors and never up; user and order are strangers.
+// mayImport holds the architecture: which of our packages may import which, tests aside, layer by layer. A request goes
+// down the layers and never up; user and order are independent.
 var mayImport = map[string][]string{
 	".": {"auth", "database", "httpapi", "openapi", "order", "settings", "telemetry", "user", "worker"},
 

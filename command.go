@@ -17,7 +17,6 @@ import (
 	"userorder/telemetry"
 )
 
-// command is a command of the program.
 type command struct {
 	name, operands, about string
 	takes                 int // the number of operands, or -1 if run checks them

@@ -100,7 +100,7 @@ func keepSecret(source string) string {
 	return ", keep the secret by JWT_SECRET_FILE=" + path
 }
 
-// openSource opens a database to be copied, which is changed in nothing.
+// openSource opens the source of a copy. It creates no file and migrates nothing.
 func openSource(ctx context.Context, url string) (*database.DB, error) {
 	if err := database.CheckURL(url); err != nil {
 		return nil, fmt.Errorf("%w: --from %w", settings.ErrInvalid, err)

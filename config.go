@@ -99,7 +99,7 @@ func checkNetwork(text string) error {
 
 func readLogging(s *settings.Reader, cfg *Config) {
 	cfg.LogJSON = s.OneOf("LOG_FORMAT", "text, coloured on a terminal, or json", "text", "json") == "json"
-	cfg.NoColor = s.Text("NO_COLOR", "", "anything: no colours on a terminal") != "" || // https://no-color.org
+	cfg.NoColor = s.Text("NO_COLOR", "", "any value turns colours off") != "" || // https://no-color.org
 		s.Lookup("TERM") == "dumb"
 	_ = cfg.LogLevel.UnmarshalText([]byte(s.OneOf("LOG_LEVEL", "debug, info, warn or error", "info", "debug", "warn", "error")))
 }
@@ -110,16 +110,16 @@ func readLimits(s *settings.Reader) Limits {
 		return settings.Value(s, name, fallback, meaning, httpapi.ParseLimit)
 	}
 	limits := Limits{
-		Requests:      limit("RATE_LIMIT_REQUESTS", "300/10s", "requests of one client address, COUNT/PERIOD or COUNT/PERIOD:BURST"),
+		Requests:      limit("RATE_LIMIT_REQUESTS", "300/10s", "requests of one client address, COUNT/TIME or COUNT/TIME:BURST"),
 		Logins:        limit("RATE_LIMIT_LOGINS", "20/1m:10", "logins of one client address"),
 		Registrations: limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10", "registrations of one client address"),
-		Failures:      settings.Value(s, "LOGIN_FAILURES", "5/15m", "wrong passwords for one account before it is slowed down", parseFailures),
+		Connections: s.Integer("MAX_CONNECTIONS_PER_CLIENT", 1000, 1, 1_000_000,
+			"open connections of one client address; trusted proxies are exempt"),
+		Failures: settings.Value(s, "LOGIN_FAILURES", "5/15m", "wrong passwords for one account before it is slowed down", parseFailures),
 	}
-	limits.Connections = s.Integer("MAX_CONNECTIONS_PER_CLIENT", 1000, 1, 1_000_000,
-		"how many of them one address may have, but for trusted proxies")
 	limits.Failures.Delay = s.Duration("LOGIN_DELAY", time.Second, time.Millisecond, day,
-		"how long such an account waits at first; twice as long each time")
-	limits.Failures.MaxDelay = s.Duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond, day, "how long it waits at most")
+		"how long an account with too many is refused; doubles each time")
+	limits.Failures.MaxDelay = s.Duration("LOGIN_DELAY_MAX", 5*time.Minute, time.Millisecond, day, "the maximum of that")
 	if limits.Failures.Check() != nil {
 		s.Fault("LOGIN_DELAY_MAX", "is %s, which is less than LOGIN_DELAY", limits.Failures.MaxDelay)
 	}
@@ -143,11 +143,11 @@ func readDatabases(s *settings.Reader, cfg *Config) {
 			"true", "false") == "false",
 	}
 	show := func(url string) (string, error) { return database.Redact(url), database.CheckURL(url) }
-	shared := s.Private("DATABASE_URL", "sqlite:PATH, or postgres://USER:PASSWORD@HOST:5432/DATABASE",
+	shared := s.Secret("DATABASE_URL", "sqlite:PATH, or postgres://USER:PASSWORD@HOST:5432/DATABASE",
 		settings.Fallback{Value: defaultDatabase}, show)
 	cfg.DatabaseURLs = map[string]string{}
 	for _, name := range moduleNames() {
-		url := s.Private(strings.ToUpper(name)+"_DATABASE_URL", "a database of its own for the module "+name,
+		url := s.Secret(strings.ToUpper(name)+"_DATABASE_URL", "a database of its own for the module "+name,
 			settings.Fallback{Value: shared, Source: "DATABASE_URL"}, show)
 		if cfg.serves(name) {
 			cfg.DatabaseURLs[name] = sharedSpelling(url, cfg.DatabaseURLs)
@@ -167,9 +167,9 @@ func sharedSpelling(url string, others map[string]string) string {
 
 func readSecrets(s *settings.Reader, cfg *Config) {
 	show := func(secret string) (string, error) { return settings.Masked, auth.CheckSecret([]byte(secret)) }
-	cfg.Secret = []byte(s.Private("JWT_SECRET", "signs tokens; made beside the SQLite file, required with PostgreSQL",
+	cfg.Secret = []byte(s.Secret("JWT_SECRET", "signs tokens; made beside the SQLite file, required with PostgreSQL",
 		settings.Fallback{}, show))
-	cfg.PreviousSecret = []byte(s.Private("JWT_SECRET_PREVIOUS", "a secret that still verifies tokens but signs no more",
+	cfg.PreviousSecret = []byte(s.Secret("JWT_SECRET_PREVIOUS", "a secret that still verifies tokens but signs no more",
 		settings.Fallback{}, show))
 	cfg.SecretPath = secretPath(cfg.databaseURLs())
 }
@@ -211,8 +211,8 @@ func (c *Config) requireSecret(s *settings.Reader) {
 // readTracing reports whether traces are wanted. OpenTelemetry reads its settings itself, but ignores most of
 // those that are wrong, so the ones that decide where traces go are checked here.
 func readTracing(s *settings.Reader) bool {
-	endpoint := s.Shown("OTEL_EXPORTER_OTLP_ENDPOINT", "a collector of traces, like http://127.0.0.1:4318", showEndpoint)
-	traces := s.Shown("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same with its path, like http://127.0.0.1:4318/v1/traces", showEndpoint)
+	endpoint := s.Redacted("OTEL_EXPORTER_OTLP_ENDPOINT", "a collector of traces, like http://127.0.0.1:4318", showEndpoint)
+	traces := s.Redacted("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same with its path, like http://127.0.0.1:4318/v1/traces", showEndpoint)
 	disabled := s.OneOf("OTEL_SDK_DISABLED", "true: no traces", "false", "true") == "true"
 	exporter := s.OneOf("OTEL_TRACES_EXPORTER", "none: no traces", "otlp", "none")
 	protocol := "OTEL_EXPORTER_OTLP_PROTOCOL"

@@ -2,25 +2,21 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 
 	"userorder/database"
 	"userorder/order"
-	"userorder/telemetry"
 	"userorder/user"
 )
 
-// module is one of the modules that the program is made of.
 type module struct {
 	name    string // as in MODULES, and in the first part of its routes
 	migrate func(context.Context, *database.DB) error
 	tables  []database.Table
 }
 
-// modules returns all modules. It is the only list of them: settings, migrations, backups, moves between
-// databases and the log range over it.
+// modules returns all modules. Settings, migrations, backups, moves between databases and the log range over this list.
+// newService has a block for each, since each is configured differently; a test compares the two.
 func modules() []module {
 	return []module{
 		{"user", user.Migrate, user.Tables()},
@@ -35,63 +31,6 @@ func moduleNames() (names []string) {
 	return names
 }
 
-// databases are the open databases by the name of the module. Modules may share one.
-type databases map[string]*database.DB
-
-// openDatabases opens the databases of the modules that cfg serves, each database once. Metrics may be nil.
-func openDatabases(ctx context.Context, cfg Config, metrics *telemetry.Metrics) (_ databases, err error) {
-	opened := databases{}
-	defer func() {
-		if err != nil {
-			_ = opened.Close()
-		}
-	}()
-	for _, url := range cfg.databaseURLs() {
-		options, label := cfg.Database, cfg.labelOf(url)
-		if _, ok := database.SQLitePath(url); ok {
-			options.Committed = metrics.Committed(label)
-		}
-		db, err := database.Open(ctx, url, options)
-		if err != nil {
-			return nil, err
-		}
-		metrics.WatchPool(label, func() telemetry.Pool { return telemetry.Pool(db.Stats()) })
-		for _, name := range cfg.modulesOn(url) {
-			opened[name] = db
-		}
-	}
-	return opened, nil
-}
-
-// distinct returns each database once.
-func (d databases) distinct() []*database.DB {
-	var distinct []*database.DB
-	for _, db := range d {
-		if !slices.Contains(distinct, db) {
-			distinct = append(distinct, db)
-		}
-	}
-	return distinct
-}
-
-// Ping reports whether all databases can serve requests.
-func (d databases) Ping(ctx context.Context) error {
-	var errs []error
-	for _, db := range d.distinct() {
-		errs = append(errs, db.Ping(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// Close closes all databases.
-func (d databases) Close() error {
-	var errs []error
-	for _, db := range d.distinct() {
-		errs = append(errs, db.Close())
-	}
-	return errors.Join(errs...)
-}
-
 // served returns the modules that this process serves.
 func (c *Config) served() (served []module) {
 	for _, m := range modules() {
@@ -104,27 +43,3 @@ func (c *Config) served() (served []module) {
 
 // serves reports whether this process serves a module.
 func (c *Config) serves(name string) bool { return slices.Contains(c.Modules, name) }
-
-// databaseURLs returns the URL of each database that is served from, once.
-func (c *Config) databaseURLs() (urls []string) {
-	for _, m := range c.served() {
-		if url := c.DatabaseURLs[m.name]; !slices.Contains(urls, url) {
-			urls = append(urls, url)
-		}
-	}
-	return urls
-}
-
-// modulesOn names the modules that are served from the database at url.
-func (c *Config) modulesOn(url string) (names []string) {
-	for _, m := range c.served() {
-		if c.DatabaseURLs[m.name] == url {
-			names = append(names, m.name)
-		}
-	}
-	return names
-}
-
-// labelOf names the database at url in logs and metrics by its modules: a URL may be private, and two redacted
-// URLs may look alike.
-func (c *Config) labelOf(url string) string { return strings.Join(c.modulesOn(url), ",") }

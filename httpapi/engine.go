@@ -33,7 +33,7 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.Use(logged(cfg, proxies), recovering, secured())
+	engine.Use(logged(cfg, proxies), recovering, defaultHeaders())
 	allow, answer, err := crossOriginOf(cfg.Origins)
 	if err != nil {
 		return nil, err

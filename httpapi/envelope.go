@@ -1,6 +1,3 @@
-// Package httpapi provides what every route shares: the envelope of responses, errors with their status, the strict
-// decoding of JSON bodies, the engine with its middleware, and a server that stops gracefully. It knows no module, no
-// token and no database.
 package httpapi
 
 import (

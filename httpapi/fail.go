@@ -64,7 +64,7 @@ func (x *exchange) publicError(c *gin.Context, err error) *Error {
 }
 
 // data returns {} or {"errors":[{"field":"email","msg":"…"}]}.
-func (e *Error) data(lang speech) any {
+func (e *Error) data(lang locale) any {
 	if len(e.fields) == 0 {
 		return Empty{}
 	}

@@ -2,8 +2,8 @@ package httpapi
 
 import "github.com/gin-gonic/gin"
 
-// secured returns a handler that sets the headers of every response.
-func secured() gin.HandlerFunc {
+// defaultHeaders returns a handler that sets the headers of every response.
+func defaultHeaders() gin.HandlerFunc {
 	noStore, noSniff := []string{"no-store"}, []string{"nosniff"} // shared: nobody appends to them
 	return func(c *gin.Context) {
 		header := c.Writer.Header()

@@ -13,16 +13,16 @@ type Text struct{ ZH, EN string }
 // Error returns the English text.
 func (t Text) Error() string { return t.EN }
 
-// speech is one of the languages.
-type speech struct {
+// locale is one of the languages.
+type locale struct {
 	header []string // Content-Language
 	of     func(Text) string
 }
 
 // The first one is the default.
 var (
-	matcher  = language.NewMatcher([]language.Tag{language.Chinese, language.English})
-	speeches = []speech{
+	matcher = language.NewMatcher([]language.Tag{language.Chinese, language.English})
+	locales = []locale{
 		{header: []string{"zh"}, of: func(t Text) string { return t.ZH }},
 		{header: []string{"en"}, of: func(t Text) string { return t.EN }},
 	}
@@ -34,11 +34,11 @@ const maxAcceptLanguage = 256
 
 // languageOf returns the language that Accept-Language asks for (RFC 9110, section 12.5.4). The header may have
 // several lines.
-func languageOf(r *http.Request) speech {
+func languageOf(r *http.Request) locale {
 	accepted := strings.Join(r.Header["Accept-Language"], ",")
 	if accepted == "" || len(accepted) > maxAcceptLanguage {
-		return speeches[0]
+		return locales[0]
 	}
 	_, index := language.MatchStrings(matcher, accepted)
-	return speeches[index]
+	return locales[index]
 }

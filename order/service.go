@@ -10,7 +10,7 @@ type service struct {
 	now   func() time.Time
 }
 
-// create creates an order for a user and returns it.
+// create returns the new order, with the id that the database gave it.
 func (s *service) create(ctx context.Context, userID int64, what product, amount price) (order, error) {
 	o := order{
 		UserID:    userID,
@@ -48,5 +48,5 @@ func (s *service) cancel(ctx context.Context, userID, id int64) error {
 	if _, err = s.query(ctx, userID, id); err != nil {
 		return err
 	}
-	return errNotFound // created between the two statements
+	return errNotFound // it was created only after the UPDATE had looked for it
 }

@@ -16,7 +16,7 @@ import (
 var ErrInvalid = errors.New("wrong settings")
 
 // Reader reads settings and collects their faults, so that one start shows them all. A setting that is empty
-// counts as unset. Its methods do not fail: a faulty setting yields a value of no use, and Err says so.
+// counts as unset. The value of an invalid setting is unspecified: check Err first.
 type Reader struct {
 	environ map[string]string // trimmed
 	faults  []error
@@ -65,7 +65,7 @@ func (r *Reader) get(name string) string {
 // Read returns the settings that were read so far, in the order of reading.
 func (r *Reader) Read() []Setting { return r.read }
 
-// Fault records what is wrong with a setting: the rest of a sentence that begins with its name.
+// Fault records what is invalid about a setting: the rest of a sentence that begins with its name.
 func (r *Reader) Fault(name, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf(name+" "+format+".", args...))
 }
@@ -97,32 +97,31 @@ type Fallback struct {
 	Source string // the setting that Value comes from, "" for the default
 }
 
-// Private reads a setting that may hold a secret. It may also stand in the file that NAME_FILE names, whose
-// content is trimmed like a variable. Show checks the value and returns how it may be shown; a value that it refuses is
-// masked, becomes a fault and is replaced by the fallback if there is one. Show is not asked about an empty value.
-func (r *Reader) Private(name, meaning string, fallback Fallback, show func(value string) (shown string, err error)) string {
+// Secret reads a setting that may hold a secret. It may also stand in the file that NAME_FILE names, whose content is
+// trimmed like a variable. Redact checks the value and returns the form in which it may be shown; a value that it refuses
+// is masked, becomes a fault and is replaced by the fallback if there is one. Redact does not get an empty value.
+func (r *Reader) Secret(name, meaning string, fallback Fallback, redact func(value string) (shown string, err error)) string {
 	value, source := r.fileOrText(name)
 	if value == "" {
 		value, source = fallback.Value, cmp.Or(fallback.Source, fromDefault)
 	}
-	return r.show(name, meaning, value, source, fallback.Value, show)
+	return r.redacted(name, meaning, value, source, fallback.Value, redact)
 }
 
-// Shown reads a setting that cannot stand in a file, but of which not everything may be shown. Show does what it
-// does for Private; there is no fallback.
-func (r *Reader) Shown(name, meaning string, show func(value string) (shown string, err error)) string {
+// Redacted reads a setting that may hold a secret but cannot stand in a file. It has no fallback.
+func (r *Reader) Redacted(name, meaning string, redact func(value string) (shown string, err error)) string {
 	value, source := r.get(name), fromEnvironment
 	if value == "" {
 		source = fromDefault
 	}
-	return r.show(name, meaning, value, source, "", show)
+	return r.redacted(name, meaning, value, source, "", redact)
 }
 
-func (r *Reader) show(name, meaning, value, source, fallback string, show func(string) (string, error)) string {
+func (r *Reader) redacted(name, meaning, value, source, fallback string, redact func(string) (string, error)) string {
 	shown := ""
 	if value != "" {
 		var err error
-		if shown, err = show(value); err != nil {
+		if shown, err = redact(value); err != nil {
 			r.Fault(name, "%w", err)
 			value, shown = cmp.Or(fallback, value), Masked
 		}

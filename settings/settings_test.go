@@ -43,9 +43,9 @@ func TestASettingIsReadWithItsSource(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, r.SomeOf("LIST", "m", "a", "b", "c"))
 	require.Equal(t, 4, Value(r, "EVEN", "", "m", even))
 	require.Equal(t, "127.0.0.1:80", r.Address("ADDRESS", "m"))
-	require.Equal(t, "hunter2", r.Private("SECRET", "m", Fallback{}, mask), "the line break belongs to it")
-	require.Equal(t, "me:hunter2@host", r.Shown("URL", "m", mask))
-	require.Equal(t, "a", r.Private("OWN", "m", Fallback{Value: "a", Source: "SHARED"}, mask))
+	require.Equal(t, "hunter2", r.Secret("SECRET", "m", Fallback{}, mask), "the line break belongs to it")
+	require.Equal(t, "me:hunter2@host", r.Redacted("URL", "m", mask))
+	require.Equal(t, "a", r.Secret("OWN", "m", Fallback{Value: "a", Source: "SHARED"}, mask))
 	require.NoError(t, r.Err())
 	require.Equal(t, []Setting{
 		{"PLAIN", "a", "environment", "m"}, {"EMPTY", "x", "default", "m"}, {"NUMBER", "7", "environment", "m"},
@@ -78,8 +78,8 @@ func TestAllFaultsAreShownAtOnceOneSentenceEach(t *testing.T) {
 	Value(r, "EVEN", "", "m", even)
 	r.Values("ELEMENTS", "m", func(text string) error { _, err := even(text); return err })
 	r.Address("ADDRESS", "m")
-	r.Private("SECRET", "m", Fallback{}, func(string) (string, error) { return Masked, nil })
-	require.Equal(t, "fallback", r.Private("URL", "m", Fallback{Value: "fallback"}, refuse))
+	r.Secret("SECRET", "m", Fallback{}, func(string) (string, error) { return Masked, nil })
+	require.Equal(t, "fallback", r.Secret("URL", "m", Fallback{Value: "fallback"}, refuse))
 	err := r.Err()
 	require.ErrorIs(t, err, ErrInvalid)
 	require.Equal(t, strings.Join([]string{
@@ -106,16 +106,16 @@ func TestWhatNobodySeesAroundAValueIsNoPartOfIt(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		r := NewReader([]string{"TEXT=" + text, "SECRET=" + text, "KEY_FILE=" + path})
 		require.Equal(t, "v", r.Text("TEXT", "", "m"), "%q", text)
-		require.Equal(t, "v", r.Private("SECRET", "m", Fallback{}, mask), "%q", text)
-		require.Equal(t, "v", r.Private("KEY", "m", Fallback{}, mask), "%q", text)
+		require.Equal(t, "v", r.Secret("SECRET", "m", Fallback{}, mask), "%q", text)
+		require.Equal(t, "v", r.Secret("KEY", "m", Fallback{}, mask), "%q", text)
 		require.NoError(t, r.Err())
 	}
 	for _, blank := range []string{" ", "\n", "\ufeff", "\r\n\ufeff\u3000"} {
 		require.NoError(t, os.WriteFile(path, []byte(blank), 0o600))
 		r := NewReader([]string{"SECRET=" + blank, "KEY_FILE=" + path})
-		require.Empty(t, r.Private("SECRET", "m", Fallback{}, mask))
+		require.Empty(t, r.Secret("SECRET", "m", Fallback{}, mask))
 		require.NoError(t, r.Err())
-		require.Empty(t, r.Private("KEY", "m", Fallback{}, mask))
+		require.Empty(t, r.Secret("KEY", "m", Fallback{}, mask))
 		require.EqualError(t, r.Err(), "wrong settings:\nKEY_FILE names a file that is empty: "+path+".")
 	}
 }
@@ -132,8 +132,8 @@ func TestANameThatIsNearlyThatOfASettingIsNoticed(t *testing.T) {
 			r.Text(setting, "", "m")
 		}
 		show := func(string) (string, error) { return "", nil }
-		r.Private("DATABASE_URL", "m", Fallback{}, show)
-		r.Private("JWT_SECRET", "m", Fallback{}, show)
+		r.Secret("DATABASE_URL", "m", Fallback{}, show)
+		r.Secret("JWT_SECRET", "m", Fallback{}, show)
 		if meant == "" {
 			require.Empty(t, r.Misspelled(), name)
 		} else {

@@ -122,7 +122,7 @@ func (m *Metrics) Committed(modules string) func(writes int, took time.Duration)
 	}
 }
 
-// Pool describes a pool of connections.
+// Pool describes a pool of connections. It has the fields of database.Stats, so that main can convert one to the other.
 type Pool struct {
 	InUse, Idle, Max int
 	Waits            int64

@@ -23,12 +23,12 @@ type Queue struct {
 	w       io.Writer
 	dropped func(lines int) []byte // the line that tells of lines that were dropped
 
-	mu     sync.Mutex
-	filled *sync.Cond
-	lines  [][]byte
-	unsaid int // lines that were dropped since the reader was told
-	closed bool
-	ended  chan struct{}
+	mu         sync.Mutex
+	filled     *sync.Cond
+	lines      [][]byte
+	unreported int // lines that were dropped since the reader was told
+	closed     bool
+	ended      chan struct{}
 
 	lost atomic.Int64
 }
@@ -59,7 +59,7 @@ func (q *Queue) Write(line []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.lines) >= maxQueued || q.closed {
-		q.unsaid++
+		q.unreported++
 		q.lost.Add(1)
 		return len(line), nil
 	}
@@ -93,9 +93,9 @@ func (q *Queue) take() (text []byte, lines int, more bool) {
 		text = append(text, line...)
 	}
 	lines, q.lines = len(q.lines), q.lines[:0]
-	if q.unsaid > 0 {
-		text = append(text, q.dropped(q.unsaid)...)
-		lines, q.unsaid = lines+1, 0
+	if q.unreported > 0 {
+		text = append(text, q.dropped(q.unreported)...)
+		lines, q.unreported = lines+1, 0
 	}
 	return text, lines, !q.closed
 }

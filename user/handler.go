@@ -49,21 +49,17 @@ func (h handler) login(c *gin.Context) error {
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	granted, err := h.service.login(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password)
-	if err != nil {
-		httpapi.Annotate(c, accountOf(granted))
+	granted, id, err := h.service.login(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password)
+	switch {
+	case err != nil && id == 0:
+		httpapi.Annotate(c, slog.String("account", "unknown")) // and not the name as typed, which may be a password
+		return err
+	case err != nil:
+		httpapi.Annotate(c, slog.Int64("account", id))
 		return err
 	}
-	httpapi.Annotate(c, slog.Int64("user", granted.UserID))
+	httpapi.Annotate(c, slog.Int64("user", id))
 	return httpapi.OK(c, msgLoggedIn, granted)
-}
-
-// accountOf says in the log whose login failed. The name that was typed may be a password.
-func accountOf(failed access) slog.Attr {
-	if failed.UserID == 0 {
-		return slog.String("account", "unknown")
-	}
-	return slog.Int64("account", failed.UserID)
 }
 
 // info serves GET /user/info.

@@ -20,7 +20,7 @@ var errBusy = &httpapi.Error{
 }
 
 const (
-	// maxWait bounds the wait for a hash. Who would wait for longer hears so at once.
+	// maxWait bounds the wait for a hash. A caller that would wait longer gets errBusy at once.
 	maxWait = 3 * time.Second
 
 	// firstGuess is how long a hash is thought to take until one was measured.
@@ -40,13 +40,13 @@ type hasher struct {
 	mu       sync.Mutex
 	queued   int                  // running or waiting
 	byClient map[netip.Prefix]int // of those
-	took     time.Duration        // a moving average
+	average  time.Duration        // how long a hash takes, of late
 }
 
 // newHasher returns a hasher that runs concurrency hashes at once. If it is fair, a client network may have a quarter of
 // the queue at most.
 func newHasher(concurrency int, fair bool) *hasher {
-	h := &hasher{slots: make(chan struct{}, concurrency), fair: fair, byClient: map[netip.Prefix]int{}, took: firstGuess}
+	h := &hasher{slots: make(chan struct{}, concurrency), fair: fair, byClient: map[netip.Prefix]int{}, average: firstGuess}
 	h.decoy = encode(current, random(saltLength), random(keyLength))
 	return h
 }
@@ -108,7 +108,7 @@ func (h *hasher) enter(client netip.Prefix) bool {
 
 // places returns how many hashes may run and wait, so that the last of them waits for maxWait.
 func (h *hasher) places() int {
-	return cap(h.slots) * (1 + int(maxWait/max(h.took, time.Millisecond)))
+	return cap(h.slots) * (1 + int(maxWait/max(h.average, time.Millisecond)))
 }
 
 func (h *hasher) leave(client netip.Prefix) {
@@ -124,7 +124,7 @@ func (h *hasher) measured(took time.Duration) {
 	const weight = 8 // of the past
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.took += (took - h.took) / weight
+	h.average += (took - h.average) / weight
 }
 
 // load returns how many hashes are running and how many wait.

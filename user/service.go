@@ -33,32 +33,33 @@ func (s *service) register(ctx context.Context, client netip.Prefix, name userna
 	return s.store.insert(ctx, name, address, hash, s.now())
 }
 
-// login returns access to the account with this name and password, or errCredentials, errTooManyFailures or errBusy. With
-// errCredentials it returns the account whose password is wrong, if there is one, for the log. A
-// name without an account costs the same hash as any other and is throttled alike, so that neither the answer nor the
-// time it takes tells which names exist.
-func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain string) (access, error) {
+// login returns access to the account with this name and password, and the account's id, or errCredentials,
+// errTooManyFailures or errBusy. With errCredentials the id, for the log, is that of the account whose password is wrong,
+// or 0 if no account has the name. A name without an account costs the same hash as any other and is throttled alike, so
+// that neither the answer nor the time it takes tells which names exist.
+func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain string) (granted access, id int64, err error) {
 	var name username
 	if name.UnmarshalText([]byte(typed)) != nil {
-		return access{}, errCredentials
+		return access{}, 0, errCredentials
 	}
 	if err := s.throttle.admit(ctx, name); err != nil {
-		return access{}, err
+		return access{}, 0, err
 	}
 	id, outdated, err := s.authenticate(ctx, client, name, plain)
 	switch {
 	case errors.Is(err, errCredentials):
-		return access{UserID: id}, s.throttle.wrong(ctx, name)
+		return access{}, id, s.throttle.wrong(ctx, name)
 	case err != nil:
-		return access{}, err
+		return access{}, 0, err
 	}
 	if err := s.throttle.right(ctx, name); err != nil {
-		return access{}, err
+		return access{}, id, err
 	}
 	if outdated != "" {
 		s.rehash(ctx, client, id, plain, outdated)
 	}
-	return s.grant(id)
+	granted, err = s.grant(id)
+	return granted, id, err
 }
 
 // authenticate returns the id of the account with this name and password, or errCredentials or errBusy. outdated is its

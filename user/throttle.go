@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,17 +36,14 @@ func (t Throttle) Check() error {
 
 var errFailures = errors.New("must be COUNT/TIME, like 5/15m")
 
-// ParseFailures parses the Failures and the Window of a Throttle from COUNT/TIME, such as 5/15m. A count is from 1 to
-// 1000000000, a time from a millisecond to 24 hours. The text of the error continues a sentence such as "x must be …".
+// ParseFailures parses the Failures and the Window of a Throttle from COUNT/TIME, such as 5/15m, within the bounds of
+// httpapi.ParseLimit. The text of the error continues a sentence such as "x must be …".
 func ParseFailures(text string) (count int, window time.Duration, err error) {
-	const maxCount, maxWindow = 1_000_000_000, 24 * time.Hour
-	before, after, _ := strings.Cut(text, "/")
-	count, countErr := strconv.Atoi(before)
-	window, windowErr := time.ParseDuration(after)
-	if countErr != nil || windowErr != nil || count < 1 || count > maxCount || window < time.Millisecond || window > maxWindow {
+	limit, err := httpapi.ParseLimit(text)
+	if err != nil || strings.Contains(text, ":") {
 		return 0, 0, errFailures
 	}
-	return count, window, nil
+	return limit.Count, limit.Per, nil
 }
 
 // errTooManyFailures means that passwords for this name are not checked during a delay, whether or not an account has the

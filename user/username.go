@@ -40,8 +40,8 @@ func (n *username) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// exactKey returns the key of an account whose name belongs to an older account since keys ignore more than they used
-// to: it logs in by its exact spelling. No key that keyOf returns contains a space.
+// exactKey returns the key of an account that lost its folded name to an older account when a migration made the keys
+// anew: it logs in by its exact spelling only. The leading space cannot occur in a key that keyOf returns.
 func (n username) exactKey() string { return " " + n.typed }
 
 // earlierKey returns the key that releases before 1.0 made of the name, which differs for a few names: they did not fold
@@ -64,7 +64,7 @@ func keyOf(name string) (key string, err error) {
 	for range passes {
 		again, err := mapName(key)
 		if err != nil || again == key {
-			return key, nil //nolint:nilerr // this key is no name, but is one's
+			return key, nil //nolint:nilerr // a key need not be a valid name
 		}
 		key = again
 	}

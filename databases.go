@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"userorder/database"
+	"userorder/telemetry"
+)
+
+// databases are the open databases by the name of the module. Modules may share one.
+type databases map[string]*database.DB
+
+// openDatabases opens the databases of the modules that cfg serves, each database once. Metrics may be nil.
+func openDatabases(ctx context.Context, cfg Config, metrics *telemetry.Metrics) (_ databases, err error) {
+	opened := databases{}
+	defer func() {
+		if err != nil {
+			_ = opened.Close()
+		}
+	}()
+	for _, url := range cfg.databaseURLs() {
+		options, label := cfg.Database, cfg.labelOf(url)
+		if _, ok := database.SQLitePath(url); ok {
+			options.Committed = metrics.Committed(label)
+		}
+		db, err := database.Open(ctx, url, options)
+		if err != nil {
+			return nil, err
+		}
+		metrics.WatchPool(label, func() telemetry.Pool { return telemetry.Pool(db.Stats()) })
+		for _, name := range cfg.modulesOn(url) {
+			opened[name] = db
+		}
+	}
+	return opened, nil
+}
+
+// distinct returns each database once.
+func (d databases) distinct() []*database.DB {
+	var distinct []*database.DB
+	for _, db := range d {
+		if !slices.Contains(distinct, db) {
+			distinct = append(distinct, db)
+		}
+	}
+	return distinct
+}
+
+// Ping reports whether all databases can serve requests.
+func (d databases) Ping(ctx context.Context) error {
+	var errs []error
+	for _, db := range d.distinct() {
+		errs = append(errs, db.Ping(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes all databases.
+func (d databases) Close() error {
+	var errs []error
+	for _, db := range d.distinct() {
+		errs = append(errs, db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// databaseURLs returns the URL of each database that is served from, once.
+func (c *Config) databaseURLs() (urls []string) {
+	for _, m := range c.served() {
+		if url := c.DatabaseURLs[m.name]; !slices.Contains(urls, url) {
+			urls = append(urls, url)
+		}
+	}
+	return urls
+}
+
+// modulesOn names the modules that are served from the database at url.
+func (c *Config) modulesOn(url string) (names []string) {
+	for _, m := range c.served() {
+		if c.DatabaseURLs[m.name] == url {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
+// labelOf names the database at url in logs and metrics by its modules: a URL may be private, and two redacted
+// URLs may look alike.
+func (c *Config) labelOf(url string) string { return strings.Join(c.modulesOn(url), ",") }
