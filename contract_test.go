@@ -138,6 +138,25 @@ func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 	}
 }
 
+func TestHeadWorksWhereverGetDoesAndOptionsAskForTheService(t *testing.T) {
+	t.Parallel()
+	handler := handlerOn(t, databasetest.SQLite(t))
+	token := member(t, handler, testUser)
+	require.Equal(t, 200, httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`).Code)
+	for _, path := range []string{
+		"/user/info", "/order/query/1", "/order/query/2", "/order/query", "/healthz", "/readyz", "/docs", "/docs/", "/openapi.json",
+	} {
+		get, head := httpapitest.Call(handler, "GET "+path, token, ""), httpapitest.Call(handler, "HEAD "+path, token, "")
+		require.Equal(t, get.Code, head.Code, path)
+		for _, name := range []string{"Content-Type", "Content-Language", "Cache-Control", "ETag"} {
+			require.Equal(t, get.Header().Get(name), head.Header().Get(name), path)
+		}
+	}
+	w := httpapitest.Call(handler, "OPTIONS *", "", "")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, "GET, HEAD, POST, DELETE, OPTIONS", w.Header().Get("Allow"))
+}
+
 // parameter matches a parameter in the path of a route.
 var parameter = regexp.MustCompile(`:(\w+)`)
 

@@ -41,13 +41,14 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	engine.Use(allow)
 	mountHealth(engine, cfg.Ready) // before the limits, which must not fail a probe behind a busy address
 	engine.Use(Limited("requests", cfg.Limit), answer)
-	engine.NoRoute(Handle(noRoute))
+	engine.NoRoute(Handle(NotFound))
 	engine.NoMethod(Handle(func(*gin.Context) error { return errMethodNotAllowed }))
 	return engine, nil
 }
 
-// noRoute serves OPTIONS *, which asks for the service as a whole (RFC 9110, section 9.3.7), and refuses the rest.
-func noRoute(c *gin.Context) error {
+// NotFound returns ErrNotFound, but answers OPTIONS *, which asks for the service as a whole (RFC 9110, section 9.3.7).
+// A handler that takes the place of the engine's NoRoute ends with it.
+func NotFound(c *gin.Context) error {
 	if c.Request.Method == http.MethodOptions && c.Request.RequestURI == "*" {
 		c.Header("Allow", "GET, HEAD, POST, DELETE, OPTIONS")
 		return OK(c, Text{"可用", "available"}, Empty{})

@@ -6,7 +6,6 @@ package openapi
 import (
 	_ "embed"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,8 +24,8 @@ var written string
 // which is the build's.
 func Mount(engine *gin.Engine, version string) error {
 	var text, json *httpapi.File // known when all routes are
-	get(engine, "/openapi.yaml", func(c *gin.Context) { text.Serve(c) })
-	get(engine, "/openapi.json", func(c *gin.Context) { json.Serve(c) })
+	httpapi.Get(engine, "/openapi.yaml", func(c *gin.Context) { text.Serve(c) })
+	httpapi.Get(engine, "/openapi.json", func(c *gin.Context) { json.Serve(c) })
 	mountPage(engine)
 
 	document := documentOf(engine.Routes(), version)
@@ -37,10 +36,6 @@ func Mount(engine *gin.Engine, version string) error {
 	text = httpapi.NewFile("application/yaml", []byte(document))
 	json = httpapi.NewFile("application/json; charset=utf-8", converted)
 	return nil
-}
-
-func get(engine *gin.Engine, path string, handler gin.HandlerFunc) {
-	engine.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 }
 
 var parameter = regexp.MustCompile(`:(\w+)`)

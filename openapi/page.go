@@ -29,13 +29,13 @@ func mountPage(engine *gin.Engine) {
 	})
 	for path, root := range map[string]string{"/docs": "", "/docs/": "../"} {
 		page := strings.NewReplacer("{{root}}", root, "{{version}}", assets.Version()).Replace(string(read("index.html")))
-		get(engine, path, httpapi.NewPage([]byte(page)).Serve)
+		httpapi.Get(engine, path, httpapi.NewPage([]byte(page)).Serve)
 	}
-	get(engine, "/docs/:version/:file", httpapi.Handle(assets.Serve))
+	httpapi.Get(engine, "/docs/:version/:file", httpapi.Handle(assets.Serve))
 	// Not a route, which would make / a 405 for other methods although it is a 404 for programs.
 	engine.NoRoute(httpapi.Handle(func(c *gin.Context) error {
 		if c.Request.URL.Path != "/" || !isBrowser(c.Request) {
-			return httpapi.ErrNotFound
+			return httpapi.NotFound(c)
 		}
 		c.Header("Location", "docs") // http.Redirect would make it absolute
 		c.Status(http.StatusFound)
