@@ -199,7 +199,13 @@ func TestTenReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 
 func TestEachModuleCanHaveADatabaseOfItsOwn(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		handler := handlerOn(t, "sqlite:/nowhere/app.db", "USER_DATABASE_URL", url, "ORDER_DATABASE_URL", databasetest.SQLite(t))
+		apart := []string{"USER_DATABASE_URL", url}
+		for _, name := range moduleNames() {
+			if name != "user" {
+				apart = append(apart, strings.ToUpper(name)+"_DATABASE_URL", databasetest.SQLite(t))
+			}
+		}
+		handler := handlerOn(t, "sqlite:/nowhere/app.db", apart...)
 		token := member(t, handler, testUser)
 		w := httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`)
 		require.Contains(t, w.Body.String(), `"code":0`)

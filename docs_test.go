@@ -40,7 +40,7 @@ func TestBothREADMEsListEverySetting(t *testing.T) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, setting := range defaults.Read() {
-			require.Contains(t, string(text), "`"+setting.Name+"`", file)
+			require.True(t, strings.Contains(string(text), "`"+setting.Name+"`"), "%s has no %s", file, setting.Name)
 		}
 	}
 }

@@ -115,10 +115,16 @@ func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
 
 func TestTwoDatabasesAreToldApartByTheirModules(t *testing.T) {
 	t.Parallel()
-	_, scrape := watched(t, databasetest.SQLite(t), map[string]string{"ORDER_DATABASE_URL": databasetest.SQLite(t)})
-	for _, modules := range []string{"user", "order"} {
-		require.Contains(t, scrape(), `userorder_commit_group_writes_count{modules="`+modules+`"} 0`)
-		require.Contains(t, scrape(), `userorder_database_connections_max{modules="`+modules+`"} `)
+	apart := map[string]string{}
+	for _, name := range moduleNames() {
+		apart[strings.ToUpper(name)+"_DATABASE_URL"] = databasetest.SQLite(t)
+	}
+	_, scrape := watched(t, "sqlite:/nowhere/app.db", apart)
+	text := scrape()
+	for _, name := range moduleNames() {
+		for _, metric := range []string{"userorder_commit_group_writes_count", "userorder_database_connections_max"} {
+			require.True(t, strings.Contains(text, metric+`{modules="`+name+`"} `), "%s of %s is missing", metric, name)
+		}
 	}
 }
 

@@ -129,7 +129,7 @@ func TestTheDocumentListsTheRoutesAndNoOther(t *testing.T) {
 		path := parameter.ReplaceAllString(route.Path, "{$1}")
 		served = append(served, route.Method+" "+path)
 	}
-	require.ElementsMatch(t, served, promised)
+	require.ElementsMatch(t, served, promised, "openapi/openapi.yaml and testdata/unlisted.yaml have other routes than the service")
 }
 
 func TestWhatTheDocumentDoesNotListIsSaidInWordsAndForAReason(t *testing.T) {
@@ -138,7 +138,7 @@ func TestWhatTheDocumentDoesNotListIsSaidInWordsAndForAReason(t *testing.T) {
 	document.operations(func(line string, _ *openapi3.Operation) { require.NotContains(t, line, "HEAD") })
 	require.Contains(t, document.Info.Description, "`HEAD`")
 	unlisted := paths(readYAML(t, "testdata/unlisted.yaml"))
-	require.Len(t, unlisted, 9)
+	require.NotEmpty(t, unlisted)
 	for path, item := range unlisted {
 		require.NotEmpty(t, item["x-unlisted"], path)
 		require.Nil(t, document.Paths.Value(path), "%s is listed", path)
@@ -173,7 +173,7 @@ func TestTheDocumentListsWhatThisProcessServes(t *testing.T) {
 			for path := range fromYAML.Paths.Map() {
 				found = found || strings.HasPrefix(path, "/"+name+"/")
 			}
-			require.Equal(t, slices.Contains(strings.Split(served, ","), name), found, "%s in MODULES=%s", name, served)
+			require.Equal(t, slices.Contains(strings.Split(served, ","), name), found, "paths of %s in openapi/openapi.yaml, as served with MODULES=%s", name, served)
 		}
 		require.NotNil(t, fromYAML.Paths.Value("/healthz"))
 		require.Equal(t, telemetry.ReadBuild().Version, fromYAML.Info.Version)

@@ -206,7 +206,7 @@ func TestTheRequestsForEditorsHaveEveryRoute(t *testing.T) {
 	for _, route := range routes(t) {
 		method, path, _ := strings.Cut(route, " ")
 		line := method + " {{baseUrl}}" + parameter.ReplaceAllString(path, "{{$1}}")
-		require.Contains(t, strings.Split(string(text), "\n"), line)
+		require.True(t, slices.Contains(strings.Split(string(text), "\n"), line), "requests.http has no %s", line)
 	}
 }
 

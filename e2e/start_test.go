@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,7 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 	noise := filepath.Join(folder, "noise.db")
 	require.NoError(t, os.WriteFile(noise, []byte(strings.Repeat("noise", 1000)), 0o600))
 
+	modules := regexp.MustCompile(`knows only: [a-z, ]+\.`) // whatever there are
 	for _, test := range []struct {
 		name     string
 		settings []string
@@ -35,7 +37,7 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 		{"a wrong setting", []string{"PORT=http"}, 2,
 			"wrong settings:\nPORT is \"http\" but must be a whole number from 0 to 65535.\n"},
 		{"several wrong settings", []string{"TOKEN_TTL=60", "MODULES=users", "JWT_SECRET=jwt-secret-string"}, 2,
-			"wrong settings:\nMODULES has \"users\" but knows only: user, order.\n" +
+			"wrong settings:\nMODULES has \"users\" but knows only: ….\n" +
 				"TOKEN_TTL is \"60\" but must be a time from 1s to 8784h, like 90s, 15m or 1h.\n" +
 				"JWT_SECRET is the tutorial's secret, which everybody knows.\n"},
 		{"a trusted proxy that is not a network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
@@ -58,8 +60,8 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := start(t, t.TempDir(), test.settings...)
 			require.Equal(t, test.status, p.exit(t))
-			stderr := said(t, p.stderr)
-			require.True(t, strings.HasPrefix(stderr, test.stderr), stderr)
+			stderr := modules.ReplaceAllString(said(t, p.stderr), "knows only: ….")
+			require.True(t, strings.HasPrefix(stderr, test.stderr), "%s\ninstead of\n%s", stderr, test.stderr)
 			if test.status == 1 {
 				requireOneLine(t, stderr)
 			}
