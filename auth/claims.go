@@ -18,6 +18,8 @@ type claims struct {
 	jwt.RegisteredClaims
 	Role      Role   `json:"role,omitempty"` // Staff, or missing for a customer
 	SessionID string `json:"sid,omitempty"`
+
+	addressed bool // aud is present, whatever its value
 }
 
 // claimNames are the names of all claims in claims.
@@ -35,11 +37,16 @@ func claimsOf(caller Caller) claims {
 	return c
 }
 
-// caller returns the caller that the claims name.
+// caller returns the caller that the claims name. It refuses any aud: a recipient that aud does not name must reject the
+// token (RFC 7519, section 4.1.3), and there is no name that could mean this service. An empty list or null names
+// nobody either.
 func (c *claims) caller() (*Caller, error) {
+	if c.addressed {
+		return nil, refuse(unsupported, "aud names another service")
+	}
 	userID, ok := httpapi.ParseID(c.Subject)
 	if !ok {
-		return nil, errors.New("sub is not a user id")
+		return nil, refuse(unsupported, "sub is not a user id")
 	}
 	caller := &Caller{UserID: userID, Role: cmp.Or(c.Role, Customer)}
 	caller.SessionID, _ = httpapi.ParseID(c.SessionID) // checked by UnmarshalJSON
@@ -67,6 +74,7 @@ func (c *claims) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, (*plain)(c)); err != nil {
 		return err
 	}
+	_, c.addressed = object["aud"]
 	if _, ok := object["role"]; ok && c.Role != Staff {
 		return errors.New("unknown role")
 	}

@@ -76,7 +76,7 @@ func isLawful(header, claims []byte) (caller auth.Caller, lawful bool) {
 	}
 	sub, _ := c["sub"].(string)
 	id, err := strconv.ParseInt(sub, 10, 64)
-	if err != nil || !positive.MatchString(sub) || !isText(c["iss"]) || !isText(c["jti"]) || !isAudience(c["aud"]) {
+	if err != nil || !positive.MatchString(sub) || !isText(c["iss"]) || !isText(c["jti"]) || isAddressed(c) {
 		return auth.Caller{}, false
 	}
 	caller = auth.Caller{UserID: id, Role: auth.Customer}
@@ -107,10 +107,10 @@ func isHeader(text []byte) bool {
 
 func isInTime(claims map[string]any) bool {
 	exp, ok := secondsOf(claims["exp"])
-	if !ok || exp <= 0 || exp > (24*time.Hour+5*time.Second).Seconds() {
+	if !ok || exp <= 0 || exp > (24*time.Hour+30*time.Second).Seconds() {
 		return false
 	}
-	for name, latest := range map[string]float64{"iat": 5, "nbf": 0} {
+	for name, latest := range map[string]float64{"iat": 30, "nbf": 30} {
 		value, sent := claims[name]
 		if seconds, ok := secondsOf(value); sent && (!ok || seconds > latest) {
 			return false
@@ -156,14 +156,10 @@ func isText(value any) bool {
 	return ok || value == nil
 }
 
-func isAudience(value any) bool {
-	list, ok := value.([]any)
-	for _, audience := range list {
-		if _, ok := audience.(string); !ok {
-			return false
-		}
-	}
-	return ok || isText(value)
+// isAddressed reports whether a token says for whom it is. Nothing that it can say means this service.
+func isAddressed(claims map[string]any) bool {
+	_, addressed := claims["aud"]
+	return addressed
 }
 
 // secondsOf returns the whole seconds from now to a date, because golang-jwt drops fractions. A number that a float64
@@ -183,26 +179,31 @@ var headers = []string{
 }
 
 var goodClaims = []string{
-	good, `{"sub":"7","exp":1800000001,"x":{"exp":1}}`, `{"sub":"7","exp":1800086400}`, `{"sub":"7","exp":1800086405}`,
-	`{"sub":"7","exp":1800000100,"iat":1800000005}`, `{"sub":"7","exp":1800000100.5}`, `{"sub":"7","exp":18000001e2}`,
-	`{"sub":"9223372036854775807","exp":1800003600,"nbf":1800000000}`, `{"s\u0075b":"\u0037","exp":1800003600}`,
-	`{"sub":"7","exp":1800003600,"iss":"i","aud":["a","b"],"jti":null}`, `{"sub":"7","exp":1800003600,"iat":-1,"nbf":-0}`,
+	good, `{"sub":"7","exp":1800000001,"x":{"exp":1}}`, `{"sub":"7","exp":1800086400}`, `{"sub":"7","exp":1800086430}`,
+	`{"sub":"7","exp":1800000100,"iat":1800000030}`, `{"sub":"7","exp":1800000100.5}`, `{"sub":"7","exp":18000001e2}`,
+	`{"sub":"9223372036854775807","exp":1800003600,"nbf":1800000030}`, `{"s\u0075b":"\u0037","exp":1800003600}`,
+	`{"sub":"7","exp":1800003600,"iss":"i","x":{"aud":"a"},"jti":null}`, `{"sub":"7","exp":1800003600,"iat":-1,"nbf":-0}`,
+	`{"sub":"7","exp":1800086405}`, `{"sub":"7","exp":1800000100,"iat":1800000005}`, // go test's cache may still have these
+	`{"sub":"9223372036854775807","exp":1800003600,"nbf":1800000000}`,
 }
 
 var badClaims = []string{
 	`{"sub":"7","exp":1799999999}`, `{"sub":"7","exp":1800000000}`, `{"sub":"7","exp":1800000000.9}`, `{"sub":"7"}`,
-	`{"sub":"7","exp":null}`, `{"sub":"7","exp":"1800003600"}`, `{"sub":"7","exp":1800086406}`, `{"sub":"7","exp":1e18}`,
+	`{"sub":"7","exp":null}`, `{"sub":"7","exp":"1800003600"}`, `{"sub":"7","exp":1800086431}`, `{"sub":"7","exp":1e18}`,
 	`{"sub":"7","exp":9223372036854775807}`, `{"sub":"7","exp":1e300}`, `{"sub":"7","exp":1e400}`, `{"sub":"7","exp":-1e300}`,
-	`{"sub":"7","exp":1800003600,"nbf":1800000100}`, `{"sub":"7","exp":1800003600,"nbf":1800000001}`,
+	`{"sub":"7","exp":1800003600,"nbf":1800000100}`, `{"sub":"7","exp":1800003600,"nbf":1800000031}`,
 	`{"sub":"7","exp":1800003600,"nbf":null}`, `{"sub":"7","exp":1800003600,"nbf":"1"}`, `{"sub":"7","exp":1800003600,"nbf":1e400}`,
 	`{"sub":"7","exp":1800003600,"nbf":1e300}`, `{"sub":"7","exp":1800003600,"nbf":9223372036854775807}`,
 	`{"sub":"7","exp":1800003600,"iat":1e300}`, `{"sub":"7","exp":1800003600,"iat":9223372036854775807}`,
-	`{"sub":"7","exp":1800003600,"iat":1800000006}`, `{"sub":"7","exp":1800003600,"iat":1e400}`,
+	`{"sub":"7","exp":1800003600,"iat":1800000031}`, `{"sub":"7","exp":1800003600,"iat":1e400}`,
 	`{"sub":"7","exp":1800003600,"iat":{}}`, `{"exp":1800003600}`, `{"sub":"","exp":1800003600}`, `{"sub":7,"exp":1800003600}`,
 	`{"sub":"07","exp":1800003600}`, `{"sub":"+7","exp":1800003600}`, `{"sub":"0","exp":1800003600}`, `{"sub":" 7","exp":1800003600}`,
 	`{"sub":"9223372036854775808","exp":1800003600}`, `{"sub":"8","exp":1800003600,"sub":"7"}`,
 	`{"sub":"8","exp":1800003600,"s\u0075b":"7"}`, `{"SUB":"7","exp":1800003600}`, `{"sub":"7","exp":1800003600,"Exp":1800003601}`,
 	`{"sub":"7","exp":1800003600,"i\u017fs":"x"}`, `{"sub":"7","exp":1800003600,"x":1,"x":2}`, `{"sub":"7","exp":1800003600,"aud":[1]}`,
+	`{"sub":"7","exp":1800003600,"aud":"userorder"}`, `{"sub":"7","exp":1800003600,"aud":["a","b"]}`,
+	`{"sub":"7","exp":1800003600,"aud":[]}`, `{"sub":"7","exp":1800003600,"aud":""}`, `{"sub":"7","exp":1800003600,"aud":null}`,
+	`{"sub":"7","exp":1800003600,"a\u0075d":"x"}`, `{"sub":"7","exp":1800003600,"AUD":"x"}`,
 	`{"sub":"7","exp":1800003600,"iss":1}`, `{"sub":"7","exp":1800003600,"x":"\ud800"}`, `{"sub":"7","exp":1800003600,"x":"\u0000"}`,
 	`["sub"]`, `null`, `sub=7`, ``, `{"sub":"7","exp":1800003600}x`, "{\"sub\":\"7\",\"exp\":1800003600,\"x\":\"\xff\"}",
 	`{"sub":"7","exp":1800003600,"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`,

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -23,21 +22,15 @@ var (
 		Status: http.StatusForbidden, Code: http.StatusForbidden,
 		Msg: httpapi.Text{ZH: "权限不足", EN: "permission denied"},
 	}
-
-	errNoToken = errors.New("none")
 )
 
 // Required returns a handler that lets requests with a valid bearer token (RFC 6750) pass, and answers all others with
-// 401 and a challenge. It logs why a token was refused.
+// 401 and a challenge, which says why a token was refused as far as its sender may know. It logs the whole reason.
 func Required(tokens *Tokens) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := authenticate(tokens, c.Request.Header.Values("Authorization"))
 		if err != nil {
-			challenge := `Bearer realm="userorder"`
-			if !errors.Is(err, errNoToken) {
-				challenge += `, error="invalid_token"`
-			}
-			c.Header("WWW-Authenticate", challenge)
+			c.Header("WWW-Authenticate", challenge(err))
 			httpapi.Annotate(c, slog.String("token", err.Error()))
 			httpapi.Fail(c, errUnauthorized)
 			return
@@ -56,18 +49,20 @@ func Only(role Role) gin.HandlerFunc {
 	}
 }
 
+// authenticate returns the caller that the values of Authorization name. Another scheme is treated like no header: RFC
+// 6750, section 3.1 wants no error for either.
 func authenticate(tokens *Tokens, authorization []string) (*Caller, error) {
 	switch {
 	case len(authorization) == 0:
-		return nil, errNoToken
+		return nil, refuse(nil, "none")
 	case len(authorization) > 1:
-		return nil, errors.New("more than one Authorization header")
+		return nil, refuse(repeated, "more than one Authorization header")
 	case len(authorization[0]) > maxAuthorization:
-		return nil, errors.New("the Authorization header is longer than 4 KiB")
+		return nil, refuse(malformed, "the Authorization header is longer than 4 KiB")
 	}
 	scheme, token, _ := strings.Cut(authorization[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, errors.New("the scheme is not Bearer")
+		return nil, refuse(nil, "the scheme is not Bearer")
 	}
 	return tokens.verify(strings.TrimLeft(token, " "))
 }

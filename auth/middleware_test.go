@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,7 +39,11 @@ func TestRequired(t *testing.T) {
 		caller = auth.CallerOf(c)
 		return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
 	}))
-	const invalid = `Bearer realm="userorder", error="invalid_token"`
+	const (
+		none      = `Bearer realm="userorder"`
+		malformed = `Bearer realm="userorder", error="invalid_token", error_description="malformed"`
+		repeated  = `Bearer realm="userorder", error="invalid_request", error_description="more than one Authorization header"`
+	)
 	for _, test := range []struct {
 		name          string
 		authorization []string
@@ -49,15 +54,15 @@ func TestRequired(t *testing.T) {
 		{"the scheme in lower case", []string{"bearer " + token}, 200, ""},
 		{"the scheme in upper case", []string{"BEARER " + token}, 200, ""},
 		{"more than one space", []string{"Bearer   " + token}, 200, ""},
-		{"no header", nil, 401, `Bearer realm="userorder"`},
-		{"an empty header", []string{""}, 401, invalid},
-		{"the token alone", []string{token}, 401, invalid},
-		{"the scheme alone", []string{"Bearer"}, 401, invalid},
-		{"another scheme", []string{"Basic dGVzdDp0ZXN0"}, 401, invalid},
-		{"two headers", []string{"Bearer " + token, "Bearer " + token}, 401, invalid},
-		{"two tokens", []string{"Bearer " + token + " " + token}, 401, invalid},
-		{"two tokens with a comma", []string{"Bearer " + token + ", Bearer " + token}, 401, invalid},
-		{"more than 4 KiB", []string{"Bearer " + strings.Repeat("x", 4096)}, 401, invalid},
+		{"no header", nil, 401, none},
+		{"an empty header", []string{""}, 401, none},
+		{"the token alone", []string{token}, 401, none},
+		{"the scheme alone", []string{"Bearer"}, 401, malformed},
+		{"another scheme", []string{"Basic dGVzdDp0ZXN0"}, 401, none},
+		{"two headers", []string{"Bearer " + token, "Bearer " + token}, 401, repeated},
+		{"two tokens", []string{"Bearer " + token + " " + token}, 401, malformed},
+		{"two tokens with a comma", []string{"Bearer " + token + ", Bearer " + token}, 401, malformed},
+		{"more than 4 KiB", []string{"Bearer " + strings.Repeat("x", 4096)}, 401, malformed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			caller = auth.Caller{}
@@ -88,7 +93,8 @@ func TestTheLogSaysWhyATokenWasRefused(t *testing.T) {
 		{"a sub in another case", token(`{"SUB":"7","exp":1800003600}`), `claim sub has the wrong letter case"`},
 		{"no sub", token(`{"exp":1800003600}`), `"sub is not a user id"`},
 		{"an unknown role", token(`{"sub":"7","exp":1800003600,"role":"admin"}`), `unknown role"`},
-		{"an iat in the future", token(`{"sub":"7","exp":1800003600,"iat":1800000010}`), `"iat is in the future"`},
+		{"an aud", token(`{"sub":"7","exp":1800003600,"aud":"mail"}`), `"aud names another service"`},
+		{"an iat in the future", token(`{"sub":"7","exp":1800003600,"iat":1800000040}`), `"iat is in the future"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -101,6 +107,66 @@ func TestTheLogSaysWhyATokenWasRefused(t *testing.T) {
 			require.NotContains(t, log.String(), "body")
 		})
 	}
+}
+
+// challengeOf returns the WWW-Authenticate of a request with a token.
+func challengeOf(t *testing.T, engine http.Handler, token string) string {
+	w := httpapitest.Call(engine, "GET /mine", token, "")
+	require.Equal(t, 401, w.Code, token)
+	return w.Header().Get("WWW-Authenticate")
+}
+
+func TestAChallengeSaysWhyATokenWasRefused(t *testing.T) {
+	engine := newEngine(t, io.Discard)
+	engine.GET("/mine", auth.Required(newTokens(t, auth.Config{})))
+	claims := func(claims string) string { return sign(sha256.New, secret, hs256, claims) }
+	header := func(header string) string { return sign(sha256.New, secret, header, good) }
+	for _, test := range []struct{ name, token, want string }{
+		{"expired", claims(`{"sub":"7","exp":1800000000}`), "expired"},
+		{"expired and of the future", claims(`{"sub":"7","exp":1799999999,"nbf":1800000100}`), "expired"},
+		{"an nbf in the future", claims(`{"sub":"7","exp":1800003600,"nbf":1800000031}`), "not yet valid"},
+		{"an iat in the future", claims(`{"sub":"7","exp":1800003600,"iat":1800000031}`), "not yet valid"},
+		{"no token", "x", "malformed"},
+		{"two parts", "a.b", "malformed"},
+		{"a line break", claims(good)[:20] + "\n" + claims(good)[20:], "malformed"},
+		{"claims that are no object", claims(`["sub"]`), "malformed"},
+		{"an exp that is no number", claims(`{"sub":"7","exp":"1800003600"}`), "malformed"},
+		{"another secret", sign(sha256.New, older, hs256, good), "invalid signature"},
+		{"another algorithm", sign(sha512.New, secret, `{"alg":"HS512"}`, good), "invalid signature"},
+		{"no algorithm", sign(sha256.New, secret, `{"alg":"none"}`, good), "invalid signature"},
+		{"an aud", claims(`{"sub":"7","exp":1800003600,"aud":"mail"}`), "unsupported header or claim"},
+		{"no exp", claims(`{"sub":"7"}`), "unsupported header or claim"},
+		{"an exp too far ahead", claims(`{"sub":"7","exp":1800086431}`), "unsupported header or claim"},
+		{"a sub that is no id", claims(`{"sub":"x","exp":1800003600}`), "unsupported header or claim"},
+		{"a crit", header(`{"alg":"HS256","crit":["exp"]}`), "unsupported header or claim"},
+		{"a typ", header(`{"alg":"HS256","typ":"at+jwt"}`), "unsupported header or claim"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			require.Equal(t, `Bearer realm="userorder", error="invalid_token", error_description="`+test.want+`"`,
+				challengeOf(t, engine, test.token))
+		})
+	}
+}
+
+func TestAChallengeTellsAForgerNothing(t *testing.T) {
+	engine := newEngine(t, io.Discard)
+	engine.GET("/mine", auth.Required(newTokens(t, auth.Config{Previous: older})))
+	unknown := []byte("a secret that the service does not know")
+	told := regexp.MustCompile(`^Bearer realm="userorder", error="invalid_token", error_description="(malformed|invalid signature)"$`)
+	for _, claims := range append(goodClaims, badClaims...) {
+		require.Regexp(t, told, challengeOf(t, engine, sign(sha256.New, unknown, hs256, claims)), claims)
+	}
+	for _, header := range headers {
+		require.Regexp(t, told, challengeOf(t, engine, sign(sha256.New, unknown, header, good)), header)
+	}
+	for _, claims := range []string{ // told apart only with a good signature
+		good, `{"sub":"7","exp":1}`, `{"sub":"7","exp":1800003600,"nbf":1900000000}`, `{"sub":"7"}`, `{"exp":1800003600}`,
+		`{"sub":"7","exp":1800003600,"aud":"mail"}`, `{"sub":"7","exp":1800003600,"role":"staff"}`,
+	} {
+		require.Contains(t, challengeOf(t, engine, sign(sha256.New, unknown, hs256, claims)), "invalid signature", claims)
+	}
+	current, previous := sign(sha256.New, secret, hs256, `{"sub":"7","exp":1}`), sign(sha256.New, older, hs256, `{"sub":"7","exp":1}`)
+	require.Equal(t, challengeOf(t, engine, current), challengeOf(t, engine, previous), "which secret it was")
 }
 
 func TestCallerOfPanicsWhereRequiredIsMissing(t *testing.T) {

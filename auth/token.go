@@ -17,8 +17,9 @@ const (
 	// maxLife is how far ahead the exp of a token may be, unless TTL is longer.
 	maxLife = 24 * time.Hour
 
-	// leeway is the clock skew allowed for iat and for maxLife. The check for expiry allows none.
-	leeway = 5 * time.Second
+	// leeway is how far the clock of the issuer may be ahead of this one: it is allowed for iat, for nbf, and for maxLife,
+	// so that a token with the longest life is good everywhere at once. The check for expiry allows none.
+	leeway = 30 * time.Second
 )
 
 // Config configures NewTokens.
@@ -31,13 +32,12 @@ type Config struct {
 
 // Tokens issues and verifies tokens. It is safe for concurrent use.
 type Tokens struct {
-	secret    []byte
-	keys      jwt.VerificationKeySet
-	parser    *jwt.Parser    // checks everything except the times
-	validator *jwt.Validator // checks the times
-	cache     *cache
-	ttl       time.Duration
-	now       func() time.Time
+	secret []byte
+	keys   jwt.VerificationKeySet
+	parser *jwt.Parser // checks everything except the times
+	cache  *cache
+	ttl    time.Duration
+	now    func() time.Time
 }
 
 // NewTokens returns Tokens, or an error if a secret is weak or the TTL too short.
@@ -64,7 +64,6 @@ func NewTokens(cfg Config) (*Tokens, error) {
 		jwt.WithStrictDecoding(),
 		jwt.WithoutClaimsValidation(),
 	)
-	t.validator = jwt.NewValidator(jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
 	return t, nil
 }
 
@@ -86,8 +85,8 @@ func (t *Tokens) Issue(caller Caller) (token string, err error) {
 }
 
 // Verify returns the caller of a valid token. It also refuses what golang-jwt accepts: a crit header (RFC 7515, section
-// 4.1.11), a typ other than JWT, duplicate claims or claims in another case, an iat in the future, a longer life than
-// a token of ours has, and line breaks.
+// 4.1.11), a typ other than JWT, any aud, duplicate claims or claims in another case, an iat in the future, a longer life
+// than a token of ours has, and line breaks. An iat or nbf may be 30 s ahead, for replicas with different clocks.
 func (t *Tokens) Verify(token string) (Caller, error) {
 	caller, err := t.verify(token)
 	if err != nil {
@@ -121,18 +120,21 @@ func (t *Tokens) verify(token string) (*Caller, error) {
 // parse makes all checks that do not depend on the time.
 func (t *Tokens) parse(token string) (v verified, err error) {
 	if strings.ContainsAny(token, "\r\n") { // encoding/base64 skips them, even in strict mode
-		return v, errors.New("token contains a line break")
+		return v, refuse(malformed, "token contains a line break")
 	}
 	var c claims
 	parsed, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.keys, nil })
-	if err != nil {
-		return v, fmt.Errorf("parse token: %w", err)
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return v, refuse(malformed, "parse token: %w", err)
+	case err != nil:
+		return v, refuse(invalidSignature, "parse token: %w", err)
 	}
 	if _, ok := parsed.Header["crit"]; ok {
-		return v, errors.New("token has a crit header, but no extension is supported")
+		return v, refuse(unsupported, "token has a crit header, but no extension is supported")
 	}
 	if typ, ok := parsed.Header["typ"]; ok && typ != "JWT" {
-		return v, errors.New("token has a typ other than JWT")
+		return v, refuse(unsupported, "token has a typ other than JWT")
 	}
 	caller, err := c.caller()
 	if err != nil {
@@ -143,17 +145,20 @@ func (t *Tokens) parse(token string) (v verified, err error) {
 	}}, nil
 }
 
-// checkTimes makes all checks that depend on the time.
+// checkTimes makes all checks that depend on the time. It does not use golang-jwt, whose leeway would be for exp too.
 func (t *Tokens) checkTimes(times jwt.RegisteredClaims) error {
-	if err := t.validator.Validate(times); err != nil {
-		return fmt.Errorf("validate token: %w", err)
-	}
 	now := t.now()
-	if times.IssuedAt != nil && times.IssuedAt.After(now.Add(leeway)) {
-		return errors.New("iat is in the future")
-	}
-	if times.ExpiresAt.After(now.Add(max(maxLife, t.ttl) + leeway)) {
-		return errors.New("exp is too far ahead")
+	switch latest := now.Add(leeway); {
+	case times.ExpiresAt == nil:
+		return refuse(unsupported, "token has no exp")
+	case !now.Before(times.ExpiresAt.Time):
+		return refuse(expired, "token has expired")
+	case times.NotBefore != nil && times.NotBefore.After(latest):
+		return refuse(notYetValid, "nbf is in the future")
+	case times.IssuedAt != nil && times.IssuedAt.After(latest):
+		return refuse(notYetValid, "iat is in the future")
+	case times.ExpiresAt.After(latest.Add(max(maxLife, t.ttl))):
+		return refuse(unsupported, "exp is too far ahead")
 	}
 	return nil
 }
