@@ -172,6 +172,10 @@ func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string
 		log.Warn("the folder of the secret can be read by others: chmod 700 closes it",
 			"path", filepath.Dir(cfg.SecretPath), "mode", secret.Exposed.String())
 	}
+	if secret.ExposedFile != 0 {
+		log.Warn("the file of the secret can be read by others: chmod 600 closes it, and a new secret is due if somebody has read it",
+			"path", cfg.SecretPath, "mode", secret.ExposedFile.String())
+	}
 	tokens, err = auth.NewTokens(auth.Config{Secret: secret.Value, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
 	return tokens, secret.Source, err
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -9,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
+	"unicode"
 
 	"userorder/disk"
 )
@@ -21,6 +22,8 @@ const minSecret = 32
 // the name of the secret.
 func CheckSecret(secret []byte) error {
 	switch {
+	case len(trim(secret)) == 0:
+		return errors.New("is empty")
 	case string(secret) == "jwt-secret-string":
 		return errors.New("is the tutorial's secret, which everybody knows")
 	case len(secret) < minSecret:
@@ -34,8 +37,16 @@ type Secret struct {
 	Value  []byte
 	Source string // for the log: "settings", "new file PATH" or "file PATH"
 
-	// Exposed is the mode of the file's folder if other users can read the folder, else 0. It is always 0 on Windows.
-	Exposed fs.FileMode
+	// Exposed is the mode of the file's folder if other users can list or change the folder, and ExposedFile that of the
+	// file if other users can read or change the file; else they are 0. Both are always 0 on Windows, and no folder further
+	// up is looked at.
+	Exposed, ExposedFile fs.FileMode
+}
+
+// trim drops white space, and a byte order mark, around a secret. An editor or a shell may leave them in a file, and
+// the secret must have the same bytes as in a setting, from which they are dropped.
+func trim(text []byte) []byte {
+	return bytes.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || char == '\ufeff' })
 }
 
 // LoadSecret returns the secret of the settings, or that of the file at path if the settings have none. If there is no
@@ -53,16 +64,39 @@ func LoadSecret(fromSettings []byte, path string) (Secret, error) {
 	if created {
 		source = "new file " + path
 	}
-	return Secret{Value: value, Source: source, Exposed: exposed(filepath.Dir(path))}, nil
+	return Secret{
+		Value: value, Source: source, Exposed: exposed(filepath.Dir(path)), ExposedFile: exposedFile(path),
+	}, nil
 }
 
-// exposed returns the mode of a folder if other users can read it, else 0. Windows reports such a mode for any folder.
+// exposed returns the mode of a folder if other users can list or change it, else 0. Windows reports such a mode for any
+// folder.
 func exposed(folder string) fs.FileMode {
 	info, err := os.Stat(folder)
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o044 == 0 {
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o066 == 0 {
 		return 0
 	}
 	return info.Mode()
+}
+
+// exposedFile returns the mode of the file at path, or of the file that it links to, if other users can read or change
+// it, else 0. They need to enter its folder as well.
+func exposedFile(path string) fs.FileMode {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || runtime.GOOS == "windows" {
+		return 0
+	}
+	file, fileErr := os.Stat(real)
+	folder, folderErr := os.Stat(filepath.Dir(real))
+	if fileErr != nil || folderErr != nil {
+		return 0
+	}
+	for _, class := range []struct{ readOrWrite, enter fs.FileMode }{{0o060, 0o010}, {0o006, 0o001}} { // group, others
+		if file.Mode()&class.readOrWrite != 0 && folder.Mode()&class.enter != 0 {
+			return file.Mode()
+		}
+	}
+	return 0
 }
 
 // fileSecret returns the secret in the file at path, which it creates if there is none.
@@ -78,7 +112,7 @@ func fileSecret(path string) (secret []byte, created bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("read secret: %w", err)
 	}
-	secret = []byte(strings.TrimRight(string(text), "\r\n"))
+	secret = trim(text)
 	if err := CheckSecret(secret); err != nil {
 		return nil, false, fmt.Errorf("%s %w; remove it for a new one, which logs everybody out", path, err)
 	}

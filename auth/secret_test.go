@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,27 @@ func TestLoadSecret(t *testing.T) {
 		require.Equal(t, "file "+path, got.Source)
 		require.Equal(t, secret, got.Value)
 	})
+	t.Run("drops what nobody sees around the secret of a file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "jwt_secret")
+		for _, around := range [][2]string{
+			{"", "\n"}, {"\ufeff", ""}, {"\ufeff", "\r\n"}, {" ", "\t\n\n"}, {"\n\ufeff ", "\ufeff"}, {"\u00a0", "\u3000\u0085"},
+		} {
+			text := around[0] + string(secret) + around[1]
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			got, err := auth.LoadSecret(nil, path)
+			require.NoError(t, err)
+			require.Equal(t, secret, got.Value, "%q", text)
+		}
+	})
+	t.Run("refuses white space alone", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "jwt_secret")
+		for _, text := range []string{"", "\n", strings.Repeat(" ", 40), "\ufeff", strings.Repeat("\ufeff\r\n", 20)} {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			_, err := auth.LoadSecret(nil, path)
+			require.EqualError(t, err, path+" is empty; remove it for a new one, which logs everybody out")
+			require.EqualError(t, auth.CheckSecret([]byte(text)), "is empty")
+		}
+	})
 	t.Run("refuses a short secret and leaves its file alone", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "jwt_secret")
 		require.NoError(t, os.WriteFile(path, []byte("short\n"), 0o600))
@@ -63,12 +85,12 @@ func TestLoadSecret(t *testing.T) {
 		_, err := auth.LoadSecret(nil, filepath.Join(t.TempDir(), "nowhere", "jwt_secret"))
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})
-	t.Run("reports a folder that others can read", func(t *testing.T) {
+	t.Run("reports a folder that others can read or change", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("Windows has no such modes")
 		}
 		for mode, want := range map[os.FileMode]os.FileMode{
-			0o700: 0, 0o711: 0, 0o750: os.ModeDir | 0o750, 0o755: os.ModeDir | 0o755, 0o704: os.ModeDir | 0o704,
+			0o700: 0, 0o711: 0, 0o722: os.ModeDir | 0o722, 0o750: os.ModeDir | 0o750, 0o755: os.ModeDir | 0o755, 0o704: os.ModeDir | 0o704,
 		} {
 			folder := t.TempDir()
 			require.NoError(t, os.Chmod(folder, mode))
@@ -76,6 +98,35 @@ func TestLoadSecret(t *testing.T) {
 				got, err := auth.LoadSecret(nil, filepath.Join(folder, "jwt_secret"))
 				require.NoError(t, err)
 				require.Equal(t, want, got.Exposed, mode)
+			}
+		}
+	})
+	t.Run("reports a file that others can reach and read or change", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("Windows has no such modes")
+		}
+		for _, test := range []struct {
+			folder, file os.FileMode
+			exposed      bool
+		}{
+			{0o711, 0o644, true}, {0o701, 0o604, true}, {0o710, 0o640, true}, {0o755, 0o644, true}, {0o711, 0o622, true},
+			{0o700, 0o644, false}, {0o711, 0o600, false}, {0o755, 0o600, false}, {0o711, 0o611, false},
+			{0o710, 0o604, false}, {0o701, 0o640, false}, {0o744, 0o644, false},
+		} {
+			path := filepath.Join(t.TempDir(), "jwt_secret")
+			require.NoError(t, os.WriteFile(path, secret, 0o600))
+			require.NoError(t, os.Chmod(path, test.file))
+			require.NoError(t, os.Chmod(filepath.Dir(path), test.folder))
+			link := filepath.Join(t.TempDir(), "jwt_secret") // in a folder that only its owner can enter
+			require.NoError(t, os.Symlink(path, link))
+			want := os.FileMode(0)
+			if test.exposed {
+				want = test.file
+			}
+			for _, path := range []string{path, link} {
+				got, err := auth.LoadSecret(nil, path)
+				require.NoError(t, err)
+				require.Equal(t, want, got.ExposedFile, "%o in %o", test.file, test.folder)
 			}
 		}
 	})
