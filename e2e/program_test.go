@@ -119,7 +119,7 @@ func start(t *testing.T, dir string, settings ...string) *program {
 	return launch(t, dir, exec.Command(binary), settings...)
 }
 
-// launch starts command as start does the built program.
+// launch starts command as start does the built program. Outputs that command has already are left as they are.
 func launch(t *testing.T, dir string, command *exec.Cmd, settings ...string) *program {
 	t.Helper()
 	output := t.TempDir()
@@ -131,7 +131,13 @@ func launch(t *testing.T, dir string, command *exec.Cmd, settings ...string) *pr
 	require.NoError(t, err)
 	stderr, err := os.Create(p.stderr)
 	require.NoError(t, err)
-	p.Dir, p.Stdout, p.Stderr = dir, stdout, stderr
+	p.Dir = dir
+	if p.Stdout == nil {
+		p.Stdout = stdout
+	}
+	if p.Stderr == nil {
+		p.Stderr = stderr
+	}
 	p.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOST=127.0.0.1", "PORT=0", "DRAIN_DELAY=0s", "RATE_LIMIT=off", "JWT_SECRET=" + secret,
 	}, settings...)

@@ -143,15 +143,40 @@ func TestASecondProcessOnTheSameFileExitsAtOnce(t *testing.T) {
 	require.True(t, send("GET", third.url(t)+"/order/query/1", token, "").ok())
 }
 
-func TestSIGTERMAndSIGINTExitWithStatus0(t *testing.T) {
+func TestSIGTERMSIGINTAndSIGHUPExitWithStatus0(t *testing.T) {
 	t.Parallel()
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
 		p := start(t, t.TempDir())
 		p.url(t)
 		require.NoError(t, p.Process.Signal(signal))
 		require.Equal(t, 0, p.exit(t))
 		require.Empty(t, said(t, p.stderr))
 	}
+}
+
+func TestUnderNohupASIGHUPIsIgnored(t *testing.T) {
+	t.Parallel()
+	binary, err := build()
+	require.NoError(t, err)
+	p := launch(t, t.TempDir(), exec.Command("sh", "-c", `trap "" HUP; exec "$0"`, binary)) // as nohup does
+	base := p.url(t)
+	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	time.Sleep(200 * time.Millisecond) // within which it would say that it stops
+	require.Equal(t, 200, send("GET", base+"/readyz", "", "").status)
+	require.NotContains(t, said(t, p.stdout), "msg=stopping")
+	p.stop(t)
+}
+
+func TestAVariableThatIsNearlyASettingIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), "DATABSE_URL=postgres://me:hunter2@127.0.0.1/db", "JWT_SECRET_KEY=hunter2", "HOSTNAME=me", "LANG=C")
+	p.url(t)
+	log := said(t, p.stdout)
+	require.Contains(t, log, `level=WARN msg="this variable is not a setting" variable=DATABSE_URL meant=DATABASE_URL`)
+	require.Contains(t, log, `level=WARN msg="this variable is not a setting" variable=JWT_SECRET_KEY meant=JWT_SECRET`)
+	require.Equal(t, 2, strings.Count(log, "level=WARN"), log)
+	require.NotContains(t, log, "hunter2")
+	p.stop(t)
 }
 
 func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
