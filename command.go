@@ -157,11 +157,16 @@ func table(rows [][]string) string {
 	return text.String()
 }
 
-// healthcheck returns an error unless the service on this machine is alive.
+// healthcheck returns an error unless the service on this machine is alive. It prefers OPS_ADDR, where clients cannot
+// use up the connections.
 func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	url := "http://" + reachable(cfg.Address) + "/healthz"
+	address := cfg.Address
+	if _, port, err := net.SplitHostPort(cfg.OpsAddress); err == nil && port != "0" {
+		address = cfg.OpsAddress
+	}
+	url := "http://" + reachable(address) + "/healthz"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -87,6 +88,8 @@ type probe struct {
 	FailureThreshold int `yaml:"failureThreshold"`
 }
 
+type variable struct{ Name, Value string }
+
 type metadata struct {
 	Name   string
 	Labels map[string]string
@@ -138,7 +141,7 @@ type container struct {
 		Name          string
 		ContainerPort int `yaml:"containerPort"`
 	}
-	Env          []struct{ Name, Value string }
+	Env          []variable
 	VolumeMounts []struct {
 		Name      string
 		MountPath string `yaml:"mountPath"`
@@ -169,7 +172,24 @@ func TestKubernetes(t *testing.T) {
 			}
 		}
 	}
-	decode(t, "kubernetes.yaml", &replicas, &service)
+	var policy struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   metadata
+		Spec       struct {
+			PodSelector struct {
+				MatchLabels map[string]string `yaml:"matchLabels"`
+			} `yaml:"podSelector"`
+			PolicyTypes []string `yaml:"policyTypes"`
+			Ingress     []struct {
+				Ports []struct {
+					Protocol string
+					Port     port
+				}
+			}
+		}
+	}
+	decode(t, "kubernetes.yaml", &replicas, &service, &policy)
 	require.Equal(t, "Deployment", replicas.Kind)
 	require.Equal(t, "Service", service.Kind)
 	require.Equal(t, service.Spec.Selector, replicas.Spec.Template.Metadata.Labels)
@@ -178,6 +198,20 @@ func TestKubernetes(t *testing.T) {
 	program := spec.Containers[0]
 	require.Equal(t, "/readyz", program.ReadinessProbe.HTTPGet.Path)
 	require.Equal(t, "/healthz", program.LivenessProbe.HTTPGet.Path)
+	ports := map[string]int{}
+	for _, port := range program.Ports {
+		ports[port.Name] = port.ContainerPort
+	}
+	require.Equal(t, port("ops"), program.ReadinessProbe.HTTPGet.Port, "clients could keep it from being answered")
+	require.Equal(t, port("ops"), program.LivenessProbe.HTTPGet.Port)
+	require.Contains(t, program.Env, variable{"OPS_ADDR", fmt.Sprintf(":%d", ports["ops"])}, "the kubelet asks the address of the pod")
+	require.Len(t, service.Spec.Ports, 1, "metrics and profiles are not for clients")
+	require.Equal(t, "NetworkPolicy", policy.Kind)
+	require.Equal(t, service.Spec.Selector, policy.Spec.PodSelector.MatchLabels)
+	require.Equal(t, []string{"Ingress"}, policy.Spec.PolicyTypes)
+	require.Len(t, policy.Spec.Ingress, 1)
+	require.Len(t, policy.Spec.Ingress[0].Ports, 1)
+	require.Equal(t, port("http"), policy.Spec.Ingress[0].Ports[0].Port)
 	require.Equal(t, program.Ports[0].Name, service.Spec.Ports[0].TargetPort)
 	require.Greater(t, spec.GracePeriod, 10+25, "must exceed DRAIN_DELAY plus the wait for requests in flight")
 	for _, env := range program.Env {

@@ -3,7 +3,11 @@
 package e2e
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 	"syscall"
@@ -43,6 +47,31 @@ func TestMetricsAreServedWhileTheServiceDrainsAndStopWithIt(t *testing.T) {
 	require.Equal(t, 0, p.exit(t), said(t, p.stderr))
 	_, err := net.Dial("tcp", ops)
 	require.Error(t, err)
+}
+
+func TestProbesAreAnsweredWhileClientsHaveAllConnections(t *testing.T) {
+	t.Parallel()
+	ops := fmt.Sprint("127.0.0.1:", freePort(t))
+	p := start(t, t.TempDir(), "OPS_ADDR="+ops, "MAX_CONNECTIONS=2")
+	host := strings.TrimPrefix(p.url(t), "http://")
+	for range 2 {
+		conn, err := net.Dial("tcp", host)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		_, err = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+		require.NoError(t, err)
+		_, err = http.ReadResponse(bufio.NewReader(conn), nil) // it is accepted, and kept alive
+		require.NoError(t, err)
+	}
+	impatient := &http.Client{Timeout: 500 * time.Millisecond, Transport: &http.Transport{}}
+	require.Zero(t, sendBy(impatient, "GET", "http://"+host+"/healthz", "", "").status, "there are connections left")
+	for _, path := range []string{"/healthz", "/readyz"} {
+		require.Equal(t, 200, send("GET", "http://"+ops+path, "", "").status, path)
+	}
+	_, port, err := net.SplitHostPort(host)
+	require.NoError(t, err)
+	check := userorder(t, t.TempDir(), []string{"healthcheck"}, "HOST=127.0.0.1", "PORT="+port, "OPS_ADDR="+ops)
+	require.Equal(t, 0, check.exit(t), said(t, check.stderr))
 }
 
 func TestASilentCollectorDelaysNoRequestAndDelaysShutdownByAtMostFiveSeconds(t *testing.T) {
