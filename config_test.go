@@ -14,6 +14,15 @@ import (
 	"userorder/user"
 )
 
+func TestAStartThatFailsNamesVariablesThatAreNearlySettings(t *testing.T) {
+	_, err := loadConfig(environment(map[string]string{"DATABASE_URL": "postgres://me@db/shop", "JWT_SECRET_KEY": "hunter2"}))
+	require.ErrorContains(t, err, "JWT_SECRET must be set with PostgreSQL")
+	require.ErrorContains(t, err, "\nJWT_SECRET_KEY is not a setting: JWT_SECRET may be meant.")
+	require.NotContains(t, err.Error(), "hunter2")
+	_, err = loadConfig(environment(map[string]string{"JWT_SECRET_KEY": "hunter2"}))
+	require.NoError(t, err, "by itself it is no fault")
+}
+
 func TestEverySettingHasADefault(t *testing.T) {
 	cfg, err := loadConfig(environment(nil))
 	require.NoError(t, err)
