@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,6 +22,10 @@ const (
 	// quietTime is how long a connection has been idle at least when it is closed at a stop: a request may be on its
 	// way on one that was busy a moment ago.
 	quietTime = 250 * time.Millisecond
+
+	// silentTime is how long a connection may be open without a request when the server stops. net/http waits for five
+	// seconds, also for those that browsers and proxies open in advance.
+	silentTime = time.Second
 
 	// drainTimeout bounds the wait for requests in flight at shutdown.
 	drainTimeout = 25 * time.Second
@@ -38,7 +43,7 @@ type ServeConfig struct {
 // are idle, waits up to 25 seconds for requests in flight, and returns nil. It closes listener.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg ServeConfig) error {
 	var stopping atomic.Bool
-	var open atomic.Int64 // connections
+	var open connections
 	server := &http.Server{
 		Handler:           closing(&stopping, handler),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -47,7 +52,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
-		ConnState:         count(&open),
+		ConnState:         open.observe,
 		// Otherwise net/http answers OPTIONS * itself, outside the envelope.
 		DisableGeneralOptionsHandler: true,
 	}
@@ -66,13 +71,15 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 		return fmt.Errorf("serve: %w", err)
 	case <-time.After(cfg.DrainDelay):
 	}
-	if open.Load() > 0 {
+	if open.count() > 0 {
 		if err := stopConnecting(listener); err != nil {
 			cfg.Log.Warn("connections in the accept queue may be reset", "error", err)
 		}
 		time.Sleep(quietTime) // the accept queue empties, too
 	}
 	_ = listener.Close() // before the connections, so that their clients find no way back
+	silent := time.AfterFunc(silentTime, open.closeSilent)
+	defer silent.Stop()
 	return shutDown(context.WithoutCancel(ctx), server, cfg.Log)
 }
 
@@ -86,16 +93,44 @@ func closing(stopping *atomic.Bool, handler http.Handler) http.Handler {
 	})
 }
 
-// count returns what keeps the number of connections in open.
-func count(open *atomic.Int64) func(net.Conn, http.ConnState) {
-	return func(_ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			open.Add(1)
-		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
-		case http.StateActive, http.StateIdle:
+// connections are the open connections of a server.
+type connections struct {
+	mu     sync.Mutex
+	open   int
+	silent map[net.Conn]bool // those without a request so far
+}
+
+// observe is told of every change of a connection.
+func (c *connections) observe(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.open++
+		if c.silent == nil {
+			c.silent = map[net.Conn]bool{}
 		}
+		c.silent[conn] = true
+		return
+	case http.StateClosed, http.StateHijacked:
+		c.open--
+	case http.StateActive, http.StateIdle:
+	}
+	delete(c.silent, conn)
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
+// closeSilent closes connections without a request.
+func (c *connections) closeSilent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.silent {
+		_ = conn.Close()
 	}
 }
 

@@ -185,3 +185,16 @@ func exchange(t *testing.T, conn net.Conn) (served int64) {
 		}
 	}
 }
+
+func TestAConnectionWithoutARequestDelaysNoStop(t *testing.T) {
+	t.Parallel()
+	address, stop, ended := start(t, 0)
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	time.Sleep(50 * time.Millisecond) // until it is accepted
+	began := time.Now()
+	stop()
+	require.NoError(t, <-ended)
+	require.Less(t, time.Since(began), 3*time.Second)
+}
