@@ -43,7 +43,7 @@ func pairOf(node ast.Node) []ast.Expr {
 			return node.Elts
 		}
 	case *ast.CallExpr:
-		if name := nameOf(node.Fun); name == "newError" || name == "badRequest" {
+		if name := nameOf(node.Fun); name == "badRequest" {
 			return node.Args[len(node.Args)-2:]
 		}
 	}

@@ -14,14 +14,8 @@ import (
 const maxAuthorization = 4 << 10
 
 var (
-	errUnauthorized = &httpapi.Error{
-		Status: http.StatusUnauthorized, Code: http.StatusUnauthorized,
-		Msg: httpapi.Text{ZH: "请先登录", EN: "log in first"},
-	}
-	errForbidden = &httpapi.Error{
-		Status: http.StatusForbidden, Code: http.StatusForbidden,
-		Msg: httpapi.Text{ZH: "权限不足", EN: "permission denied"},
-	}
+	errUnauthorized = httpapi.NewError(http.StatusUnauthorized, httpapi.Text{ZH: "请先登录", EN: "log in first"})
+	errForbidden    = httpapi.NewError(http.StatusForbidden, httpapi.Text{ZH: "权限不足", EN: "permission denied"})
 )
 
 // Required returns a handler that lets requests with a valid bearer token (RFC 6750) pass, and answers all others with

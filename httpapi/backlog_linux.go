@@ -10,8 +10,8 @@ import (
 
 // stopConnecting makes the kernel ignore attempts to connect to listener, while connections that are established
 // already, in the accept queue too, go on. Closing the listener would reset those, and with them requests that were
-// sent. A client repeats its attempt after a second and is then refused, which is safe to try elsewhere. It fails for Multipath TCP,
-// which net.Listen uses by default.
+// sent. A client repeats its attempt after a second and is then refused, which is safe to try elsewhere. It fails for
+// Multipath TCP, which net.Listen uses by default.
 func stopConnecting(listener net.Listener) error {
 	conn, ok := listener.(syscall.Conn)
 	if !ok {

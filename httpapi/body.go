@@ -24,7 +24,7 @@ var bodyErrors = map[error]*Error{
 	errNUL:       badRequest("JSON 字符串中不能有 U+0000", "a JSON string must not contain U+0000"),
 }
 
-func badRequest(zh, en string) *Error { return newError(http.StatusBadRequest, zh, en) }
+func badRequest(zh, en string) *Error { return NewError(http.StatusBadRequest, Text{zh, en}) }
 
 // readBody returns the body of a request that declares plain JSON or declares nothing. The result has at most
 // maxBody bytes.

@@ -13,7 +13,7 @@ import (
 )
 
 // errForeignOrigin answers a page of an origin that is not allowed.
-var errForeignOrigin = newError(http.StatusForbidden, "不允许来自该网站的请求", "requests from this origin are not allowed")
+var errForeignOrigin = NewError(http.StatusForbidden, Text{"不允许来自该网站的请求", "requests from this origin are not allowed"})
 
 // crossOriginOf returns handlers that do nothing if there are no origins: then no page is told anything.
 func crossOriginOf(origins []string) (allow, answer gin.HandlerFunc, err error) {

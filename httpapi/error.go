@@ -31,9 +31,9 @@ func (e *Error) After(wait time.Duration) *Error {
 	return &later
 }
 
-// newError returns an error of the request or the server: its code is its status.
-func newError(status int, zh, en string) *Error {
-	return &Error{Status: status, Code: status, Msg: Text{zh, en}}
+// NewError returns an error of the request or the server: its code is its status.
+func NewError(status int, msg Text) *Error {
+	return &Error{Status: status, Code: status, Msg: msg}
 }
 
 // NewBusinessError returns the failure of a request that is well-formed and allowed: status 200, code 1.
@@ -44,19 +44,20 @@ func NewBusinessError(msg Text) *Error {
 // The failures that any route may have. ErrOutcomeUnknown means that a change may or may not have been made, and
 // ErrUnavailable that none was.
 var (
-	ErrNotFound    = newError(http.StatusNotFound, "接口不存在", "no such route")
-	ErrUnavailable = newError(http.StatusServiceUnavailable,
-		"服务暂不可用，请稍后重试", "service unavailable, try again later").After(2 * time.Second)
-	ErrOutcomeUnknown = newError(http.StatusServiceUnavailable,
-		"结果未知，请查询后再决定是否重试", "outcome unknown, check before you try again")
+	ErrNotFound    = NewError(http.StatusNotFound, Text{"接口不存在", "no such route"})
+	ErrUnavailable = NewError(http.StatusServiceUnavailable,
+		Text{"服务暂不可用，请稍后重试", "service unavailable, try again later"}).After(2 * time.Second)
+	ErrOutcomeUnknown = NewError(http.StatusServiceUnavailable,
+		Text{"结果未知，请查询后再决定是否重试", "outcome unknown, check before you try again"})
 
-	errMethodNotAllowed = newError(http.StatusMethodNotAllowed, "请求方法不允许", "method not allowed")
-	errRequestTimeout   = newError(http.StatusRequestTimeout, "接收请求超时", "the request took too long to arrive")
-	errBodyTooLarge     = newError(http.StatusRequestEntityTooLarge, "请求体不能超过 64 KiB", "the body must not exceed 64 KiB")
-	errMediaType        = newError(http.StatusUnsupportedMediaType,
-		"请以 Content-Type: application/json 发送未压缩的请求体", "send the body uncompressed, with Content-Type: application/json")
-	errInternal      = newError(http.StatusInternalServerError, "服务器内部错误", "internal server error")
-	errInvalidFields = newError(http.StatusBadRequest, "参数错误", "invalid fields")
+	errMethodNotAllowed = NewError(http.StatusMethodNotAllowed, Text{"请求方法不允许", "method not allowed"})
+	errRequestTimeout   = NewError(http.StatusRequestTimeout, Text{"接收请求超时", "the request took too long to arrive"})
+	errBodyTooLarge     = NewError(http.StatusRequestEntityTooLarge, Text{"请求体不能超过 64 KiB", "the body must not exceed 64 KiB"})
+	errMediaType        = NewError(http.StatusUnsupportedMediaType,
+		Text{"请以 Content-Type: application/json 发送未压缩的请求体",
+			"send the body uncompressed, with Content-Type: application/json"})
+	errInternal      = NewError(http.StatusInternalServerError, Text{"服务器内部错误", "internal server error"})
+	errInvalidFields = NewError(http.StatusBadRequest, Text{"参数错误", "invalid fields"})
 )
 
 // invalid returns the 400 that lists the faults of fields.

@@ -8,7 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-var errNotReady = newError(http.StatusServiceUnavailable, "未就绪", "not ready")
+var errNotReady = NewError(http.StatusServiceUnavailable, Text{"未就绪", "not ready"})
 
 func mountHealth(engine *gin.Engine, check func(context.Context) error) {
 	Get(engine, "/healthz", Handle(alive))

@@ -45,7 +45,7 @@ func ParseLimit(text string) (Limit, error) {
 
 func isCount(n int) bool { return 1 <= n && n <= maxCount }
 
-var errTooManyRequests = newError(http.StatusTooManyRequests, "请求过于频繁，请稍后重试", "too many requests, try again later")
+var errTooManyRequests = NewError(http.StatusTooManyRequests, Text{"请求过于频繁，请稍后重试", "too many requests, try again later"})
 
 // Limited returns a handler that answers 429 to a client address over limit. Logs and metrics show the limit by name.
 // Each call of Limited counts separately, and in this process only. IPv6 addresses count by their /64, the least that

@@ -52,14 +52,8 @@ const (
 var (
 	errNotFound = httpapi.NewBusinessError(httpapi.Text{ZH: "订单不存在", EN: "no such order"})
 
-	errForbidden = &httpapi.Error{
-		Status: http.StatusForbidden, Code: http.StatusForbidden,
-		Msg: httpapi.Text{ZH: "无权操作其他用户的订单", EN: "the order is another user's"},
-	}
-	errInvalidID = &httpapi.Error{
-		Status: http.StatusBadRequest, Code: http.StatusBadRequest,
-		Msg: httpapi.Text{ZH: "订单编号须为正整数", EN: "the order id must be a positive integer"},
-	}
+	errForbidden = httpapi.NewError(http.StatusForbidden, httpapi.Text{ZH: "无权操作其他用户的订单", EN: "the order is another user's"})
+	errInvalidID = httpapi.NewError(http.StatusBadRequest, httpapi.Text{ZH: "订单编号须为正整数", EN: "the order id must be a positive integer"})
 )
 
 var textProduct = httpapi.Text{

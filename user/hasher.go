@@ -13,11 +13,7 @@ import (
 )
 
 // errBusy means that a password would have to wait for too long to be hashed.
-var errBusy = &httpapi.Error{
-	Status: http.StatusServiceUnavailable, Code: http.StatusServiceUnavailable,
-	Msg:        httpapi.Text{ZH: "服务繁忙，请稍后重试", EN: "busy, try again later"},
-	RetryAfter: 3 * time.Second,
-}
+var errBusy = httpapi.NewError(http.StatusServiceUnavailable, httpapi.Text{ZH: "服务繁忙，请稍后重试", EN: "busy, try again later"}).After(3 * time.Second)
 
 const (
 	// maxWait bounds the wait for a hash. A caller that would wait longer gets errBusy at once.
