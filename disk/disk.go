@@ -4,14 +4,17 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Create creates a file at path with the content that write gives it, readable by its owner alone. It never replaces a
-// file: if path exists, before or after write has run, the error wraps fs.ErrExist. If write fails, Create returns its
-// error and leaves nothing behind. It blocks until the file and its name are on disk.
+// file: if path exists, before or after write has run, the error wraps fs.ErrExist. If the folder is missing, the error
+// wraps fs.ErrNotExist and names the first one that is. If write fails, Create returns its error and leaves nothing
+// behind. It blocks until the file and its name are on disk.
 //
 // Write gets an empty file under a temporary name, by which other code may fill it. On a file system without hard links
 // a crash may leave an empty file at path.
@@ -22,6 +25,9 @@ func Create(path string, write func(*os.File) error) error {
 func create(path string, write func(*os.File) error, link func(from, to string) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	if missing := MissingFolder(filepath.Dir(path)); missing != "" {
+		return fmt.Errorf("there is no folder %s: %w", missing, syscall.ENOENT)
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // O_EXCL, 0600
 	if err != nil {
@@ -56,6 +62,21 @@ func moveTo(path, temporary string) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
+}
+
+// MissingFolder returns the first folder on the way to path, path included, that does not exist, or "" if all do.
+func MissingFolder(path string) (missing string) {
+	for {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return missing
+		}
+		missing = path
+		parent := filepath.Dir(path)
+		if parent == path {
+			return missing
+		}
+		path = parent
+	}
 }
 
 // SyncDir flushes the entries of the directory at path to disk, if the system can.

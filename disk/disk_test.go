@@ -85,3 +85,15 @@ func TestAFileSystemWithoutHardLinksWillDo(t *testing.T) {
 		require.Equal(t, []string{"secret"}, names(t, filepath.Dir(path)))
 	}
 }
+
+func TestAFolderThatIsMissingIsNamed(t *testing.T) {
+	folder := t.TempDir()
+	require.Empty(t, MissingFolder(folder))
+	for _, path := range []string{"none/secret", "none/of/these/secret"} {
+		err := Create(filepath.Join(folder, path), func(*os.File) error { return errors.New("write was called") })
+		require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "none")+": ")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	}
+	require.Empty(t, names(t, folder))
+	require.Equal(t, "none", MissingFolder("none/of/these"))
+}
