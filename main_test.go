@@ -79,7 +79,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 
 func TestASecretIsMadeBesideTheDatabaseAndKept(t *testing.T) {
 	t.Parallel()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "new", "folder", "app.db")
+	url := "sqlite:" + filepath.Join(t.TempDir(), "folder", "app.db")
 	secret := filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "jwt_secret")
 	token := member(t, handlerOn(t, url, "JWT_SECRET", ""), testUser)
 	made, err := os.ReadFile(secret)

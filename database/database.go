@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -48,8 +49,8 @@ type Options struct {
 	Unfinished bool // Open accepts a database with an unfinished copy
 }
 
-// Open opens the database at url and checks that it answers. The url is sqlite:PATH, whose folder and file are created
-// if they are missing, or postgres://…, as libpq and pgx read it. Its errors never contain a password.
+// Open opens the database at url and checks that it answers. The url is sqlite:PATH, whose file and the folder that
+// holds it are created if they are missing, or postgres://…, as libpq and pgx read it. Its errors never contain a password.
 func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	open, err := opener(url)
 	if err != nil {
@@ -80,7 +81,7 @@ func opener(url string) (func(context.Context, Options) (engine, error), error) 
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "sqlite":
-		if err := checkPath(rest); err != nil {
+		if err := checkPath(rest, runtime.GOOS); err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, options Options) (engine, error) { return openSQLite(ctx, rest, options) }, nil

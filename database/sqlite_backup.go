@@ -29,6 +29,12 @@ func backup(ctx context.Context, source, path string) error {
 	if _, err := os.Stat(source); err != nil {
 		return err
 	}
+	if err := requireRegular(realPath(source)); err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return errors.New("the target is a folder: name the file in it")
+	}
 	if _, err := inspect(ctx, source); err != nil {
 		return err
 	}

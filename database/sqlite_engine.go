@@ -47,19 +47,6 @@ var readerPragmas = []string{
 	"busy_timeout(5000)", "query_only(1)", "cache_size(-2000)", "mmap_size(2147418112)",
 }
 
-// checkPath rejects a path that SQLite would not take literally.
-func checkPath(path string) error {
-	switch {
-	case path == "":
-		return errors.New("needs a path: sqlite:PATH")
-	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
-		return errors.New("takes a path after the colon: sqlite:data/app.db or sqlite:/var/lib/app.db")
-	case strings.HasPrefix(path, ":memory:"), strings.ContainsAny(path, "?\x00"):
-		return errors.New("takes the path of a file and no options")
-	}
-	return nil
-}
-
 func openSQLite(ctx context.Context, path string, options Options) (_ engine, err error) {
 	f := &sqliteFile{path: realPath(path)}
 	defer func() {

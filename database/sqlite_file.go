@@ -42,7 +42,10 @@ func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, m
 			return nil, false, fmt.Errorf("it is a link to a file that does not exist: %w", err)
 		}
 	}
-	// The lock comes first: closing a file, even one opened only to look at it, releases all locks that this process
+	if err := requireRegular(target); err != nil {
+		return nil, false, err
+	}
+	// The lock comes before everything that opens the file: closing a file, even one opened only to look at it, releases all locks that this process
 	// has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 	if lock, err = lockFile(target); err != nil {
 		return nil, false, err
@@ -90,8 +93,8 @@ func restrict(path string) error {
 // its commits. The system releases the lock when the process ends. It is on a separate file because SQLite uses locks of
 // its own on the database.
 func lockFile(path string) (*flock.Flock, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("%w: %w", err, errNoAccess)
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
 	}
 	lock := flock.New(path+"-lock", flock.SetPermissions(0o600))
 	switch locked, err := lock.TryLock(); {
@@ -213,22 +216,4 @@ func mark(conn *sqlite.Conn) error {
 		}
 	}
 	return nil
-}
-
-// SameFile reports whether two database URLs name the same SQLite file, perhaps by different paths.
-func SameFile(url, other string) bool {
-	path, ok := SQLitePath(url)
-	otherPath, otherOK := SQLitePath(other)
-	return ok && otherOK && realPath(path) == realPath(otherPath)
-}
-
-// realPath returns the absolute path of a file without symbolic links.
-func realPath(path string) string {
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
-	}
-	if target, err := filepath.EvalSymlinks(path); err == nil { // the file exists
-		return target
-	}
-	return path
 }

@@ -316,7 +316,7 @@ func TestBackupRefuses(t *testing.T) {
 		want          string
 	}{
 		{"to replace a file", url, path, "file already exists, and a backup never replaces a file"},
-		{"a folder that is not there", url, filepath.Join(t.TempDir(), "none", "b.db"), "no such file or directory"},
+		{"a folder that is not there", url, filepath.Join(t.TempDir(), "none", "b.db"), "none: no such file or directory"},
 		{"a database that is not there", url + ".none", path + ".new", "no such file or directory"},
 		{"PostgreSQL", "postgres://me:hunter2@host/db", path + ".new", "PostgreSQL has its own tools for that, such as pg_dump"},
 	} {

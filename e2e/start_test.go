@@ -50,8 +50,8 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 			"userorder: port " + port + " is taken: stop the other program, or set PORT to another port: " +
 				"listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
 		{"a database that is a folder", []string{"DATABASE_URL=sqlite:" + folder}, 1,
-			"userorder: open sqlite:" + folder + ": open " + folder + ": is a directory: " +
-				"this user must be able to write there, or DATABASE_URL be another path\n"},
+			"userorder: open sqlite:" + folder + ": it is a folder and must be a regular file: " +
+				"set DATABASE_URL to another path\n"},
 		{"a file that is not a database", []string{"DATABASE_URL=sqlite:" + noise}, 1,
 			"userorder: open sqlite:" + noise + ": it is not a database of this program: restore a backup if it was one, or set"},
 		{"a server that does not respond", []string{"DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/db"}, 1,

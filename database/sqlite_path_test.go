@@ -1,0 +1,114 @@
+package database
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAPathThatMeansSomethingElseElsewhereIsRefusedWithTheFormThatIsMeant: each would make a new file in a folder
+// where nobody looks for it.
+func TestAPathThatMeansSomethingElseElsewhereIsRefusedWithTheFormThatIsMeant(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ path, want string }{
+		{"///app.db", "is sqlite:///app.db: write sqlite:app.db, or sqlite:/app.db for a path from the root folder"},
+		{"///var/lib/app.db", "is sqlite:///var/lib/app.db: write sqlite:var/lib/app.db, or sqlite:/var/lib/app.db for a path from the root folder"},
+		{"////var/lib/app.db", "is sqlite:////var/lib/app.db: write sqlite:/var/lib/app.db"},
+		{"//app.db", "is sqlite://app.db: write sqlite:app.db"},
+		{"//data/app.db", "is sqlite://data/app.db: write sqlite:data/app.db"},
+		{"file:data/app.db", "is sqlite:file:data/app.db: write sqlite:data/app.db"},
+		{"file:/var/lib/app.db", "is sqlite:file:/var/lib/app.db: write sqlite:/var/lib/app.db"},
+		{"file:///var/lib/app.db", "is sqlite:file:///var/lib/app.db: write sqlite:/var/lib/app.db"},
+		{"~/app.db", "is sqlite:~/app.db, where no shell replaces ~: write the folder itself, such as sqlite:/home/NAME/app.db"},
+		{"~me/app.db", "is sqlite:~me/app.db, where no shell replaces ~me: write the folder itself"},
+		{"///~/app.db", "where no shell replaces ~: write the folder itself"},
+		{"$HOME/app.db", "where no shell replaces $HOME: write the folder itself"},
+		{"/srv/${APP}/app.db", "where no shell replaces ${APP}: write the folder itself"},
+		{`%APPDATA%\app.db`, "where no shell replaces %APPDATA%: write the folder itself"},
+		{`C:\data\app.db`, `is sqlite:C:\data\app.db, a path of Windows: on this system write sqlite:/data/app.db`},
+		{"C:/data/app.db", "is sqlite:C:/data/app.db, a path of Windows: on this system write sqlite:/data/app.db"},
+		{"///C:/data/app.db", "is sqlite:///C:/data/app.db, a path of Windows: on this system write sqlite:/data/app.db"},
+		{"d:app.db", "is sqlite:d:app.db, a path of Windows: on this system write sqlite:app.db"},
+		{`data\app.db`, `is sqlite:data\app.db, where \ separates no folders on this system: write sqlite:data/app.db`},
+		{`"data/app.db"`, "has quotes or blanks around the path, which would be part of its name: write sqlite:data/app.db"},
+		{" data/app.db", "has quotes or blanks around the path"},
+		{"data/", "is sqlite:data/, a folder: name the file in it, sqlite:data/app.db"},
+		{"/", "needs the path of a file: sqlite:data/app.db"},
+		{"//", "needs the path of a file: sqlite:data/app.db"},
+		{"file:", "needs the path of a file: sqlite:data/app.db"},
+		{"///:memory:", "takes the path of a file and no options: sqlite:data/app.db"},
+		{"file::memory:", "takes the path of a file and no options: sqlite:data/app.db"},
+		{"app.db?mode=ro", "takes the path of a file and no options: sqlite:data/app.db"},
+	} {
+		require.ErrorContains(t, checkPath(test.path, "linux"), test.want, test.path)
+	}
+	require.ErrorContains(t, CheckURL("sqlite:///app.db"), "write sqlite:app.db")
+	_, err := Open(t.Context(), "sqlite:~/app.db", Options{})
+	require.ErrorContains(t, err, "write the folder itself")
+	require.NoDirExists(t, "~")
+}
+
+func TestAnyOtherPathIsTakenLiterally(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"app.db", "data/app.db", "./data/app.db", "../app.db", "/var/lib/app.db", "/var//lib/app.db", "a b/100% #1.db", "app.db~",
+		"~.db", "a$b.db", "data/~/app.db", "./C:/app.db", "./file:app.db", "ab:c.db", "数据/app.db", "it's.db",
+	} {
+		require.NoError(t, checkPath(path, "linux"), path)
+	}
+	for _, path := range []string{`C:\data\app.db`, "C:/data/app.db", `data\app.db`, `\\server\share\app.db`} {
+		require.NoError(t, checkPath(path, "windows"), path)
+	}
+	require.ErrorContains(t, checkPath("///C:/data/app.db", "windows"), "write sqlite:C:/data/app.db")
+	require.ErrorContains(t, checkPath(`data\`, "windows"), "a folder")
+}
+
+func TestTheFolderOfAFileIsMadeAndNoMoreThanThat(t *testing.T) {
+	t.Parallel()
+	folder := realPath(t.TempDir())
+	url := "sqlite:" + filepath.Join(folder, "data", "app.db")
+	db, err := Open(t.Context(), url, Options{})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	for _, path := range []string{"new/folder/app.db", "new/and/another/folder/app.db", "data/../new/folder/app.db"} {
+		_, err = Open(t.Context(), "sqlite:"+folder+"/"+path, Options{})
+		require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "new")+": make it, or set DATABASE_URL to another path")
+		require.NoDirExists(t, filepath.Join(folder, "new"))
+	}
+	_, err = Open(t.Context(), "sqlite:"+filepath.Join(folder, "data", "none", "there", "app.db"), Options{})
+	require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "data", "none")+": make it")
+}
+
+func TestABackupNamesTheFolderThatIsMissing(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	url := "sqlite:" + filepath.Join(folder, "app.db")
+	db, err := Open(t.Context(), url, Options{})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	for _, path := range []string{"none/backup.db", "none/of/these/backup.db"} {
+		err := Backup(t.Context(), url, filepath.Join(folder, path))
+		require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "none")+": ")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.NoDirExists(t, filepath.Join(folder, "none"))
+	}
+	require.ErrorContains(t, Backup(t.Context(), url, folder), "the target is a folder: name the file in it")
+	require.ErrorContains(t, Backup(t.Context(), url, "none/backup.db"), "there is no folder none: ")
+}
+
+// requireUntouched requires that a failed start leaves no file beside those that were there.
+func requireUntouched(t *testing.T, folder string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	require.Equal(t, strings.Join(want, " "), strings.Join(names, " "))
+}
