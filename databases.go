@@ -38,6 +38,14 @@ func openDatabases(ctx context.Context, cfg Config, metrics *telemetry.Metrics) 
 	return opened, nil
 }
 
+// ageOf says whether the database of a module was there before this process.
+func (d databases) ageOf(module string) string {
+	if d[module].IsNew() {
+		return "new"
+	}
+	return "existing"
+}
+
 // distinct returns each database once.
 func (d databases) distinct() []*database.DB {
 	var distinct []*database.DB

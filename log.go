@@ -10,16 +10,18 @@ import (
 )
 
 // logStart logs in one line what the service runs with. No value in it is a secret.
-func logStart(log *slog.Logger, cfg Config, secretSource string, ops *telemetry.Ops, tracing *telemetry.Tracing) {
-	var databases []string
+func logStart(log *slog.Logger, cfg Config, s *service, ops *telemetry.Ops, tracing *telemetry.Tracing) {
+	var databases, ages []string
 	for _, url := range cfg.databaseURLs() {
 		databases = append(databases, fmt.Sprintf("%s (%s)", database.Redact(url), cfg.labelOf(url)))
+		ages = append(ages, s.ageOf(cfg.modulesOn(url)[0]))
 	}
 	for _, misspelled := range cfg.Misspelled {
 		log.Warn("this variable is not a setting", "variable", misspelled.Name, "meant", misspelled.Meant)
 	}
-	log.Info("starting", "version", telemetry.ReadBuild().Version, "databases", strings.Join(databases, ", "),
-		"secret", secretSource, "limits", onOff(cfg.Limits != Limits{}), "ops", ops.String(), "traces", onOff(tracing != nil))
+	log.Info("starting", "version", telemetry.ReadBuild().Version,
+		"database", strings.Join(ages, ", "), "databases", strings.Join(databases, ", "), "secret", s.secretSource,
+		"limits", onOff(cfg.Limits != Limits{}), "ops", ops.String(), "traces", onOff(tracing != nil))
 }
 
 func onOff(on bool) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -135,11 +136,18 @@ func TestTheStartSaysWhatItRunsAs(t *testing.T) {
 	}
 	secret := filepath.Join(folder, "jwt_secret")
 	text := started(t, apart)
-	require.Contains(t, text, `msg=starting version=`)
+	ages := func(age string) string { return strings.TrimSuffix(strings.Repeat(age+", ", len(moduleNames())), ", ") }
+	require.Contains(t, text, ` database="`+ages("new")+`" databases=`)
 	require.Contains(t, text, fmt.Sprintf(`databases="%s" secret="new file %s" limits=off ops=off traces=off`,
 		strings.Join(want, ", "), secret))
 	require.NotContains(t, text, "level=WARN")
-	require.Contains(t, started(t, apart), `secret="file `+secret+`"`)
+	again := started(t, apart)
+	require.Contains(t, again, `secret="file `+secret+`"`)
+	require.Contains(t, again, ` database="`+ages("existing")+`" `)
+	first := strings.ToUpper(moduleNames()[0]) + "_DATABASE_URL"
+	mixed := maps.Clone(apart)
+	mixed[first] = "sqlite:" + filepath.Join(folder, "other.db")
+	require.Regexp(t, ` database="new, (existing(, )?)+" `, started(t, mixed))
 
 	users := apart["USER_DATABASE_URL"]
 	given := map[string]string{"DATABASE_URL": users, "JWT_SECRET": strings.Repeat("s", 32), "OPS_ADDR": "127.0.0.1:0"}
@@ -147,6 +155,14 @@ func TestTheStartSaysWhatItRunsAs(t *testing.T) {
 	require.Contains(t, text, fmt.Sprintf(`databases="%s (%s)" secret=settings limits=on ops=127.0.0.1:`,
 		users, strings.Join(moduleNames(), ",")))
 	require.NotContains(t, text, "ssssssss")
+}
+
+func TestTheStartSaysWhetherTheDatabaseIsNew(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		given := map[string]string{"DATABASE_URL": url, "JWT_SECRET": strings.Repeat("s", 32)}
+		require.Contains(t, started(t, given), " database=new ")
+		require.Contains(t, started(t, given), " database=existing ")
+	})
 }
 
 func TestTheStartShowsNoPasswordOfADatabase(t *testing.T) {

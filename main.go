@@ -82,7 +82,7 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	logStart(log, cfg, service.secretSource, ops, tracing)
+	logStart(log, cfg, service, ops, tracing)
 	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","),
 		"docs", "http://"+reachable(listener.Addr().String())+"/docs")
 	observe := func(ran worker.Ran) { service.metrics.JobRan(ran.Job, ran.Took, ran.Err) }
@@ -124,6 +124,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if err != nil {
 		return nil, err
 	}
+	cfg.Database.Log = log
 	if s.databases, err = openDatabases(ctx, cfg, s.metrics); err != nil {
 		return nil, err
 	}

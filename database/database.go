@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"runtime"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ const timeout = 5 * time.Second
 type DB struct {
 	engine    engine
 	checkOnly bool
+	isNew     bool
 }
 
 // engine is what SQLite and PostgreSQL implement each in their own way. Its errors are not classified yet.
@@ -45,6 +47,9 @@ type Options struct {
 	// number and the time since the first one's turn. The callers wait for it.
 	Committed func(writes int, took time.Duration)
 
+	// Log, if not nil, is told once when the file of SQLite was moved, deleted or replaced while it is open.
+	Log *slog.Logger
+
 	CheckOnly  bool // Migrate changes nothing
 	Unfinished bool // Open accepts a database with an unfinished copy
 }
@@ -61,14 +66,29 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
 	db := &DB{engine: engine, checkOnly: options.CheckOnly}
-	if !options.Unfinished {
-		if err := refuseUnfinished(ctx, db); err != nil {
-			_ = db.Close()
-			return nil, fmt.Errorf("open %s: %w", Redact(url), err)
-		}
+	if err := db.inspect(ctx, options); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
 	return db, nil
 }
+
+// inspect finds out whether the database is new, and refuses an unfinished copy.
+func (db *DB) inspect(ctx context.Context, options Options) error {
+	migrated, err := db.engine.copier().hasTable(ctx, compatibility)
+	if err != nil {
+		return err
+	}
+	db.isNew = !migrated
+	if options.Unfinished {
+		return nil
+	}
+	return refuseUnfinished(ctx, db)
+}
+
+// IsNew reports whether Open found no tables of ours, so that Migrate made all of them. An operator who expected a
+// database with data has started on the wrong one.
+func (db *DB) IsNew() bool { return db.isNew }
 
 // CheckURL returns an error if url does not have the form that Open takes. It opens nothing.
 func CheckURL(url string) error {

@@ -40,8 +40,8 @@
 //
 // # Goroutines
 //
-// The writer's goroutine, started by Open, owns the writing connection: nothing else may use it while the writer runs. A
-// reader belongs to the goroutine that has taken it; the timer's goroutine may only interrupt it. The function given to
+// The writer's goroutine, started by Open, owns the writing connection: nothing else may use it while the writer runs.
+// Twice a second, between two groups, it looks whether its file is still where it was (sqlite_watch.go). A reader belongs to the goroutine that has taken it; the timer's goroutine may only interrupt it. The function given to
 // Write runs on the writer's goroutine on SQLite and on the caller's on PostgreSQL, and never outlives the call; its panic
 // reaches the caller on both. pgx's pool has goroutines of its own. Close ends all of them.
 //
@@ -54,6 +54,7 @@
 //     succeed. Failures of unknown kind count as unavailable, too.
 //   - ErrOutcomeUnknown: COMMIT, or on PostgreSQL a single statement, was sent and its answer is missing. Only a look at
 //     the data can tell. After most failed COMMITs a SQLite file takes no writes until a restart (stopIfInDoubt).
+//     Neither does a file that was moved, deleted or replaced, or whose -wal was, while it is open (lookAfterFile).
 //   - Any other error is a mistake of ours: SQL that the engine rejects, a wrong number or type of arguments or
 //     destinations, several statements in one text, a query that writes, an error of its Tx ignored by the function given
 //     to Write. Nothing was changed, and a retry fails in the same way: it becomes a 500 and a line in the log.

@@ -72,7 +72,11 @@ func openSQLite(ctx context.Context, path string, options Options) (_ engine, er
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
-	f.writer = newWriter(conn, options.Committed)
+	watch, err := newWatch(conn, path, f.path, options.Log)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	f.writer = newWriter(conn, watch, options.Committed)
 	if f.readers, err = openReaders(f.path, min(max(2, runtime.GOMAXPROCS(0)), 4)); err != nil {
 		return nil, err
 	}
@@ -214,7 +218,7 @@ func (f *sqliteFile) close() error {
 		errs = append(errs, f.readers.close())
 	}
 	if f.writer != nil {
-		errs = append(errs, f.writer.conn.Close())
+		errs = append(errs, f.writer.close())
 	}
 	if f.lock != nil {
 		errs = append(errs, f.lock.Unlock())

@@ -33,10 +33,12 @@ type writer struct {
 	conn      *sqlite.Conn
 	tx        *Tx // runs statements on conn
 	calls     chan *call
+	watch     *watch                               // may be nil
 	committed func(writes int, took time.Duration) // may be nil
 	stopping  chan struct{}
 	stopped   chan struct{}
 	once      sync.Once
+	closing   sync.Once
 
 	unkept  bool                  // a member of the open group has succeeded, so its rows await COMMIT
 	broken  atomic.Pointer[error] // why nothing may be written until a restart
@@ -46,12 +48,13 @@ type writer struct {
 }
 
 // newWriter returns a writer that owns conn until stop has returned. It calls committed, unless that is nil, after each
-// group.
-func newWriter(conn *sqlite.Conn, committed func(writes int, took time.Duration)) *writer {
+// group, and looks after the file between groups, unless watch is nil.
+func newWriter(conn *sqlite.Conn, watch *watch, committed func(writes int, took time.Duration)) *writer {
 	w := &writer{
 		conn:      conn,
 		tx:        &Tx{runner: sqliteTx{conn}},
 		calls:     make(chan *call),
+		watch:     watch,
 		committed: committed,
 		stopping:  make(chan struct{}),
 		stopped:   make(chan struct{}),
@@ -63,6 +66,9 @@ func newWriter(conn *sqlite.Conn, committed func(writes int, took time.Duration)
 // write hands fn to the writer and waits for the end of its group, for timeout at most. If single is set, fn runs one
 // statement at most.
 func (w *writer) write(ctx context.Context, single bool, fn func(*Tx) error) error {
+	if err := w.failure(); err != nil {
+		return err
+	}
 	c := &call{fn: fn, single: single, done: make(chan struct{})}
 	expired := time.NewTimer(timeout)
 	defer expired.Stop()
@@ -92,12 +98,16 @@ func (w *writer) write(ctx context.Context, single bool, fn func(*Tx) error) err
 
 func (w *writer) loop() {
 	defer close(w.stopped)
+	look := time.NewTicker(watchInterval)
+	defer look.Stop()
 	for {
 		select {
 		case first := <-w.calls:
 			began := time.Now()
 			group, lost := w.gather(first)
 			w.commit(group, lost, began)
+		case <-look.C:
+			w.lookAfterFile()
 		case <-w.stopping:
 			return
 		}
@@ -257,4 +267,11 @@ func (w *writer) exec(statement string) error {
 func (w *writer) stop() {
 	w.once.Do(func() { close(w.stopping) })
 	<-w.stopped
+}
+
+// close closes the connection after stop. It looks after the file once more: SQLite itself moves no log into a file that
+// has lost its name.
+func (w *writer) close() error {
+	w.closing.Do(w.lookAfterFile)
+	return w.conn.Close()
 }
