@@ -256,6 +256,21 @@ func TestOpen(t *testing.T) {
 	})
 }
 
+func TestADatabaseIsNewUntilItIsMigrated(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		for start, want := range []bool{true, true, false, false} {
+			db, err := database.Open(t.Context(), url, database.Options{})
+			require.NoError(t, err)
+			require.Equal(t, want, db.IsNew(), start)
+			if start > 0 {
+				require.NoError(t, db.Migrate(t.Context(), "notes", notes))
+			}
+			require.Equal(t, want, db.IsNew(), "it changes while the database is open")
+			require.NoError(t, db.Close())
+		}
+	})
+}
+
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{

@@ -173,7 +173,7 @@ func (f *sqliteFile) resume(ctx context.Context) error {
 	if !f.writer.stalled.Load() {
 		return nil // another ping was faster
 	}
-	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas})
+	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas, "mode": {"rw"}}) // not another file, if this one is gone
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func touch(tx *Tx) error {
 
 // migrate uses a connection of its own, because goose needs database/sql.
 func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS, checkOnly bool) error {
-	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}})
+	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}, "mode": {"rw"}})
 	if err != nil {
 		return err
 	}

@@ -115,9 +115,9 @@ func (w *watch) explain(found place) error {
 		return fmt.Errorf("%s-wal was removed while it was in use: restart the service", w.path)
 	case replaced:
 		return fmt.Errorf("another file has taken the place of %s while it was in use: stop the service, see that the right file is there, and start it", w.named)
-	default:
-		return fmt.Errorf("%s was moved or deleted while it was in use: stop the service, put the file back or restore a backup, and start it", w.named)
+	case intact, gone:
 	}
+	return fmt.Errorf("%s was moved or deleted while it was in use: stop the service, put the file back or restore a backup, and start it", w.named)
 }
 
 // save moves what was acknowledged from the log into the file, wherever that is now. Until it succeeds it is called

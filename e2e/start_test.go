@@ -42,6 +42,11 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 				"JWT_SECRET is the tutorial's secret, which everybody knows.\n"},
 		{"a trusted proxy that is not a network", []string{"TRUSTED_PROXIES=10.0.0.0/33"}, 2,
 			"wrong settings:\nTRUSTED_PROXIES has \"10.0.0.0/33\" but takes networks like 10.0.0.0/8 or fd00::/8.\n"},
+		{"a path as another program writes it", []string{"DATABASE_URL=sqlite:///app.db"}, 2,
+			"wrong settings:\nDATABASE_URL is sqlite:///app.db: write sqlite:app.db, or sqlite:/app.db for a path from the root folder.\n"},
+		{"a folder in a folder that is not there", []string{"DATABASE_URL=sqlite:" + folder + "/new/folder/app.db"}, 1,
+			"userorder: open sqlite:" + folder + "/new/folder/app.db: there is no folder " + folder + "/new: " +
+				"make it, or set DATABASE_URL to another path\n"},
 		{"an ops address without a port", []string{"OPS_ADDR=127.0.0.1"}, 2,
 			"wrong settings:\nOPS_ADDR is \"127.0.0.1\" but must be off or HOST:PORT, like 127.0.0.1:5001.\n"},
 		{"an ops address in use", []string{"OPS_ADDR=127.0.0.1:" + port}, 1,
