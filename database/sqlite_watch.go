@@ -90,14 +90,13 @@ func (w *writer) lookAfterFile() {
 	if w.watch == nil || w.watch.worst == intact && w.failure() != nil { // stopped for another reason
 		return
 	}
-	found := w.watch.look()
-	if found > w.watch.worst {
-		if w.watch.worst == intact {
-			w.lose(w.watch.explain(found))
-		}
+	if found := w.watch.look(); found > w.watch.worst {
 		w.watch.worst, w.watch.saved = found, false
 	}
-	w.watch.save()
+	w.watch.save() // first: who reads that writes have stopped may kill the process
+	if w.watch.worst > intact && w.failure() == nil {
+		w.lose(w.watch.explain(w.watch.worst))
+	}
 }
 
 // lose stops all writing because of cause and logs it.
