@@ -29,8 +29,8 @@ func buildPrevious(t *testing.T) (binary string) {
 	archive := source + ".zip"
 	git := exec.Command("git", "archive", "--format=zip", "--output="+archive, previous)
 	git.Dir = ".."
-	if out, err := git.CombinedOutput(); err != nil {
-		need(t, "a history that has the previous release", fmt.Errorf("git archive: %w: %s", err, out))
+	if out, err := git.CombinedOutput(); err != nil { // no tool that could be installed: a tarball has no history
+		t.Skipf("needs a history that has the previous release: git archive: %v: %s", err, out)
 	}
 	files, err := zip.OpenReader(archive)
 	require.NoError(t, err)
