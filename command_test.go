@@ -92,6 +92,12 @@ func TestConfigShowsWhatItCanOfWrongSettings(t *testing.T) {
 		{"JWT_SECRET": "hunter2", "PORT": "8080"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT": "me:hunter2@collector:4317", "PORT": "8080"},
 		{"DATABASE_URL": "postgres://me:hunter2@host/db", "PORT": "8080"}, // without a secret
+		{"DATABASE_URL": "postgres://me:p@hunter2@host/db", "PORT": "8080"},
+		{"DATABASE_URL": "postgres://me:p/hunter2@host/db", "PORT": "8080"},
+		{"DATABASE_URL": "postgres://me:12/hunter2@host/db", "PORT": "8080"},
+		{"DATABASE_URL": "postgres://me:p%hunter2@host/db", "PORT": "8080"},
+		{"DATABASE_URL": "postgres://me:p@x?hunter2=y@host/db", "PORT": "8080"},
+		{"ORDER_DATABASE_URL": "postgres://host/db?password=p&hunter2", "PORT": "8080"},
 	} {
 		text, err := said(t, env, "config")
 		require.ErrorIs(t, err, settings.ErrInvalid)

@@ -52,11 +52,29 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 	p := &postgresServer{conns: pool, db: stdlib.OpenDBFromPool(pool), readOnly: anyTarget.MatchString(url)}
 	bounded, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if err := p.probe(bounded); err != nil {
+	err = p.probe(bounded)
+	if err == nil {
+		err = p.requireUTF8(bounded)
+	}
+	if err != nil {
 		_ = p.close()
-		return nil, err
+		return nil, explainRefusal(url, err)
 	}
 	return p, nil
+}
+
+// requireUTF8 returns an error unless the database stores text as UTF-8. Other encodings lack most characters, and
+// SQL_ASCII checks none.
+func (p *postgresServer) requireUTF8(ctx context.Context) error {
+	var encoding string
+	if err := p.queryRow(ctx, "SHOW server_encoding", nil, []any{&encoding}); err != nil {
+		return err
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("the encoding of the database is %s and must be UTF8: make another one by "+
+			"CREATE DATABASE … ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0", encoding)
+	}
+	return nil
 }
 
 // ping also fails if the server has become read-only: a primary that is demoted to a standby keeps its connections.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,23 +22,31 @@ const (
 	allHostsTimeout = 4 * time.Second
 )
 
+// errPassword is for URLs that may have been cut inside a password. It quotes nothing of them.
+var errPassword = errors.New("is not a PostgreSQL URL like postgres://USER:PASSWORD@HOST:5432/DATABASE: " +
+	"percent-encode the user and the password (@ is %40, / is %2F, # is %23, ? is %3F, & is %26, % is %25)")
+
 // parsePostgres parses a PostgreSQL URL and sets what it leaves open.
 func parsePostgres(raw string) (*pgxpool.Config, error) {
+	if mayCutPassword(raw) {
+		return nil, errPassword
+	}
 	cfg, err := pgxpool.ParseConfig(raw)
 	if err != nil {
-		// The text of a *url.Error, and pgx's own around it, may quote the URL with its password.
-		cause := errors.Unwrap(err)
-		if _, ok := errors.AsType[*url.Error](err); ok || cause == nil {
-			return nil, errors.New("is not a PostgreSQL URL: postgres://USER:PASSWORD@HOST:5432/DATABASE")
+		// The text begins with the URL. What follows names the part at fault, which may be part of a password.
+		text := err.Error()
+		if i := strings.LastIndex(text, "`: "); i >= 0 {
+			text = text[i+len("`: "):]
 		}
-		return nil, fmt.Errorf("is not a PostgreSQL URL: %w", cause)
+		if quotes(text, secretPart(raw)) {
+			return nil, errPassword
+		}
+		return nil, fmt.Errorf("is not a PostgreSQL URL: %s", text)
 	}
 	server := cfg.ConnConfig
+	// Sent at the start of a session, which outranks ALTER ROLE … SET, and which PgBouncer understands.
+	server.RuntimeParams["client_encoding"] = "UTF8"
 	addresses := hosts(server)
-	if slices.ContainsFunc(addresses, func(address string) bool { return strings.Contains(address, "@") }) {
-		// The part after the first @ would be shown as a host, although it belongs to the password.
-		return nil, errors.New("is not a PostgreSQL URL: an @ in a password is written %40")
-	}
 	most := min(connectTimeout, allHostsTimeout/time.Duration(len(addresses)))
 	if server.ConnectTimeout == 0 || server.ConnectTimeout > most {
 		server.ConnectTimeout = most
@@ -93,6 +100,78 @@ var (
 	ownTarget   = regexp.MustCompile(`[?&]target_session_attrs=`)
 	anyTarget   = regexp.MustCompile(`[?&]target_session_attrs=(any|read-only|standby|prefer-standby)(&|$)`)
 )
+
+// mayCutPassword reports that an unescaped character in a password may have ended it too early, so that its rest would
+// be taken, and shown, as a host, a database or a setting. As libpq does, pgx ends the password at the first @, unless
+// a / precedes it.
+func mayCutPassword(raw string) bool {
+	_, rest, isURL := strings.Cut(raw, "://")
+	if !isURL {
+		return true
+	}
+	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
+		user, _, _ := strings.Cut(rest[:i], ":")
+		if strings.Contains(user, "?") || strings.Contains(rest[:i], "password=") { // this @ is in the query
+			return true
+		}
+		rest = rest[i+1:]
+	}
+	before, query, _ := strings.Cut(rest, "?")
+	servers, _, _ := strings.Cut(before, "/")
+	return strings.Contains(before, "@") || !serverList.MatchString(servers) || !isSettings(query)
+}
+
+// isSettings reports that a query has only names that settings have, and an @ only in values that may contain one.
+func isSettings(query string) bool {
+	for setting := range strings.SplitSeq(query, "&") {
+		name, value, found := strings.Cut(setting, "=")
+		if setting != "" && !(found && settingName.MatchString(name)) || strings.Contains(value, "@") && !takesAt.MatchString(name) {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	serverList  = regexp.MustCompile(`^((\[[^]]*\]|[^][:]*)(:[0-9]{0,5})?(,|$))*$`)
+	settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+	takesAt     = regexp.MustCompile(`^(user|password|sslpassword|application_name|options)$`)
+)
+
+// secretPart returns the parts of a URL, as they stand there, that may belong to a password.
+func secretPart(raw string) string {
+	_, rest, _ := strings.Cut(raw, "://")
+	_, secret, _ := strings.Cut(rest[:max(0, strings.LastIndex(rest, "@"))], ":")
+	if _, parameter, ok := strings.Cut(rest, "password="); ok {
+		secret += "\n" + parameter
+	}
+	return secret
+}
+
+// quotes reports that text contains a part of secret.
+func quotes(text, secret string) bool {
+	const part = 3
+	for i := range max(0, len(secret)-part+1) {
+		if strings.Contains(text, secret[i:i+part]) {
+			return true
+		}
+	}
+	return secret != "" && len(secret) < part && strings.Contains(text, secret)
+}
+
+// explainRefusal puts the server's own reason for refusing a connection before those of other attempts, such as the one
+// with TLS that sslmode=prefer begins with.
+func explainRefusal(raw string, err error) error {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); !ok || !connecting {
+		return err
+	}
+	const undefinedObject, invalidParameterValue = "42704", "22023"
+	if (e.Code == undefinedObject || e.Code == invalidParameterValue) && strings.Contains(raw, "password=") {
+		return fmt.Errorf("a setting in the URL is refused: %w", errPassword) // its name may be part of the password
+	}
+	return fmt.Errorf("%s (SQLSTATE %s): %w", e.Message, e.Code, err)
+}
 
 // Redact returns a database URL that may be shown: user, hosts and database, but no password.
 func Redact(raw string) string {

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,12 +33,93 @@ func TestWhatAURLLeavesOpenIsDecidedForIt(t *testing.T) {
 	}
 }
 
-func TestAnUnescapedAtInAPasswordIsRefusedAndNotShown(t *testing.T) {
-	const url = "postgres://me:hunter@2secret@localhost/db"
-	err := CheckURL(url)
-	require.ErrorContains(t, err, "an @ in a password is written %40")
-	require.NotContains(t, err.Error(), "2secret")
-	require.Equal(t, "postgres://…", Redact(url))
+// requireHidden requires that text contains no part of password that is three bytes long or more.
+func requireHidden(t *testing.T, text, password string) {
+	t.Helper()
+	for i := range len(password) - 2 {
+		require.NotContains(t, text, password[i:i+3], "part of %q", password)
+	}
+}
+
+func TestNoPartOfAPasswordIsEverShown(t *testing.T) {
+	t.Parallel()
+	for _, form := range []struct {
+		name, before, after string
+	}{
+		{"before the host", "postgres://me:", "@127.0.0.1:1/db"},
+		{"before the host, in the other scheme", "postgresql://me:", "@127.0.0.1:1"},
+		{"before two hosts", "postgres://me:", "@127.0.0.1:1,127.0.0.1:2/db?sslmode=disable"},
+		{"before a setting", "postgres://me:", "@127.0.0.1:1?sslmode=disable"},
+		{"before a socket", "postgres://me:", "@/db?host=/nowhere"},
+		{"without a user", "postgres://:", "@127.0.0.1:1/db"},
+		{"in the query", "postgres://127.0.0.1:1/db?user=me&password=", ""},
+		{"in the query, before others", "postgres://127.0.0.1:1/db?user=me&password=", "&sslmode=disable"},
+		{"in the query, without a path", "postgres://127.0.0.1:1?user=me&password=", ""},
+		{"before a wrong setting", "postgres://me:", "@127.0.0.1:1/db?sslmode=what"},
+		{"before a wrong port", "postgres://me:", "@127.0.0.1:x/db"},
+		{"without a host", "postgres://me:", ""}, // where what follows an @ must be the host, and a / the database
+	} {
+		t.Run(form.name, func(t *testing.T) {
+			t.Parallel()
+			for _, password := range []string{
+				"hunZ@2xW", "hunZ/2xW", "hunZ#2xW", "hunZ?2xW", "hunZ%2xW", "hunZ%zqW", "hunZ:2xW", "hunZ&2xW", "hunZ=2xW", "hunZ 2xW",
+				"hunZ\t2xW", "hunZ\n2xW", "hunZ\x002xW", "hunZ[2xW", "hunZ]2xW", "hunZ,2xW", `hunZ\2xW`, `hunZ"2xW`, "hunZ'2xW", "hunZ`2xW",
+				"hunZ;2xW", "hunZ+2xW", "密码很长@密码更长/密码",
+				"@hunZ2xW", "/hunZ2xW", "#hunZ2xW", "?hunZ2xW", "%hunZ2xW", "hunZ2xW@", "hunZ2xW/", "hunZ2xW%",
+				"hun@Z2x@WqK", "hun/Z2x/WqK", "hun@Z2x/WqK", "hun/Z2x@WqK", "hun#Z2x@WqK", "hun?Z2x@WqK", "hun?Z2x/WqK", "hun@Z2x?WqK",
+				"hun@Z2x?WqK=pQr", "hun@Z2x?WqK=pQr/sTu", "hun/Z2x?WqK=pQr", "123/hunZ2xW", "123/hun?Z2x=WqK", "123?hun=Z2x/WqK",
+				"hun@Z2x:WqK", "hun@Z2x,WqK", "hun&Z2x=WqK", "hun&Z2x=W&qKp=8", "hunZ&krbsrvname=WqKp", "hunZ&port=WqKp", "hunZ%2", "hunZ@[WqKp", "a@[WqKp]:WqKp",
+			} {
+				if form.name == "without a host" && strings.ContainsAny(password, "@/") {
+					continue
+				}
+				url := form.before + password + form.after
+				requireHidden(t, Redact(url), password)
+				err := CheckURL(url)
+				if err == nil && !strings.Contains(form.after, "/nowhere") {
+					_, err = Open(t.Context(), url, Options{})
+				}
+				if err != nil {
+					requireHidden(t, err.Error(), password)
+				}
+			}
+		})
+	}
+}
+
+func TestAPasswordThatIsCutIsRefusedWithTheRemedy(t *testing.T) {
+	for _, url := range []string{
+		"postgres://me:hunter@2secret@localhost/db", "postgres://me:hunter/2secret@localhost/db", "postgres://me:12/secret@localhost/db",
+		"postgres://me:hunter%2secret@localhost/db", "postgres://me:hunter@secret/x?y=z@localhost/db", "postgres://me@tenant:hunter2@localhost/db",
+		"postgres://localhost?user=me&password=hunter@2secret", "postgres://localhost/db?password=hunter&2secret",
+	} {
+		require.ErrorContains(t, CheckURL(url), "percent-encode", url)
+		require.Equal(t, "postgres://…", Redact(url))
+	}
+}
+
+func TestWhatAPasswordMayContainAsItIs(t *testing.T) {
+	for url, password := range map[string]string{
+		"postgres://me:hunter%402%2Fsecret%25@localhost/db":                                               "hunter@2/secret%",
+		"postgres://me:hunter#2?secret:&=+,;@localhost/db":                                                "hunter#2?secret:&=+,;", // as libpq reads it
+		"postgres://localhost/db?user=me@tenant&password=p@ss/#?+":                                        "p@ss/#?+",
+		"postgres://me:pw@[::1]:5432,db2,db3:1/db?application_name=me@here&search_path=a,b&userorder.x=1": "pw",
+	} {
+		cfg, err := parsePostgres(url)
+		require.NoError(t, err, url)
+		require.Equal(t, password, cfg.ConnConfig.Password)
+	}
+}
+
+func TestAWrongSettingOfAURLIsNamed(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://me:hunter2@localhost/db?sslmode=what":       "sslmode is invalid",
+		"postgres://me@localhost:99999/db":                      "invalid port",
+		"postgres://localhost:5432/db?connect_timeout=soon":     "connect_timeout",
+		"postgres://me:hunter2@localhost/db?pool_max_conns=all": "pool_max_conns",
+	} {
+		require.ErrorContains(t, CheckURL(url), want, url)
+	}
 }
 
 func TestTheSizeOfThePool(t *testing.T) {
