@@ -31,6 +31,7 @@ type engine interface {
 	write(ctx context.Context, fn func(*Tx) error) error
 	ping(ctx context.Context) error
 	stats() Stats
+	requireNewKeys(ctx context.Context, tables []Table) error
 	migrate(ctx context.Context, module string, files fs.FS, checkOnly bool) error
 	copier() copier
 	close() error
@@ -142,7 +143,8 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, 
 }
 
 // Insert runs an INSERT of one row, as Exec does, and returns the key that the database generated in the column id, or
-// sql.ErrNoRows if ON CONFLICT DO NOTHING skipped the row.
+// sql.ErrNoRows if ON CONFLICT DO NOTHING skipped the row. A generated key that is taken is no unique violation but an
+// error with the remedy.
 func (db *DB) Insert(ctx context.Context, query string, args ...any) (id int64, err error) {
 	id, err = db.engine.insert(ctx, query, args)
 	return id, classify(err)
@@ -176,6 +178,12 @@ func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return classify(db.engine.ping(ctx))
+}
+
+// RequireNewKeys returns an error, with the remedy, if the keys that the database generates for one of the tables are
+// going to collide with those of rows in it. A module calls it before it serves.
+func (db *DB) RequireNewKeys(ctx context.Context, tables []Table) error {
+	return db.engine.requireNewKeys(ctx, tables)
 }
 
 // Stats describes a pool of connections: its present state, and the waits for a connection since it was opened. On

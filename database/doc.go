@@ -48,7 +48,8 @@
 // # Errors
 //
 //   - sql.ErrNoRows: the result is empty, or ON CONFLICT DO NOTHING skipped the row.
-//   - IsUniqueViolation: the row is in conflict with a committed one.
+//   - IsUniqueViolation: the row is in conflict with a committed one. If the conflict is over a generated key, the error
+//     is a mistake instead, of whoever restored the table without its sequence (postgres_key.go).
 //   - context.Canceled: the caller left before anything was changed.
 //   - ErrUnavailable: the network, the server, the disk or the time of the call failed. Nothing was changed; a retry may
 //     succeed. Failures of unknown kind count as unavailable, too.

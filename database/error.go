@@ -23,16 +23,29 @@ var (
 	ErrUnavailable = errors.New("database unavailable")
 )
 
+// errKeyTaken means that the database has generated a key that is taken, which is no fault of the row.
+var errKeyTaken = errors.New("a generated key is taken")
+
 // errMisuse means that a call was wrong whatever the state of the database: a bug, which no retry cures.
 var errMisuse = sqlite.ErrMisuse
 
-// IsUniqueViolation reports a UNIQUE or PRIMARY KEY violation.
+// IsUniqueViolation reports a UNIQUE or PRIMARY KEY violation by a value of the statement: not that of a key that the
+// database has generated for an Insert.
 func IsUniqueViolation(err error) bool {
+	if errors.Is(err, errKeyTaken) {
+		return false
+	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code == "23505"
 	}
 	code, ok := sqliteCode(err)
 	return ok && (code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// isKeyViolation reports that SQLite found the primary key of a new row taken.
+func isKeyViolation(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && (code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || code == sqlite3.SQLITE_CONSTRAINT_ROWID)
 }
 
 // sqliteCode returns the extended result code of an error that SQLite reported to package sqlite or to the driver.

@@ -15,8 +15,9 @@ var errUnread = fmt.Errorf("%w: read a row", errMisuse)
 
 // postgresConn runs statements on a connection until ctx ends, in a transaction if one is open.
 type postgresConn struct {
-	ctx  context.Context
-	conn *pgx.Conn
+	ctx    context.Context
+	conn   *pgx.Conn
+	server *postgresServer
 }
 
 // run uses Query for statements without a result, too: pgx's Exec would accept several of them in one text.
@@ -51,7 +52,7 @@ func firstRow(result pgx.Rows, dest []any) error {
 
 func (c postgresConn) insert(query string, args []any) (id int64, err error) {
 	_, err = c.run(query+" RETURNING id", args, []any{&id})
-	return id, err
+	return id, c.blameKey(err)
 }
 
 func (c postgresConn) each(query string, args []any, row rowFunc) error {

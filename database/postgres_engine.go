@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,8 +34,9 @@ const (
 // postgresServer is the engine for a PostgreSQL database behind pgx's pool.
 type postgresServer struct {
 	conns    *pgxpool.Pool
-	db       *sql.DB // the same pool, for goose and Copy
-	readOnly bool    // the URL accepts a server that is read-only
+	db       *sql.DB  // the same pool, for goose and Copy
+	readOnly bool     // the URL accepts a server that is read-only
+	keys     sync.Map // remedies for unique indexes by schema and name, as remedyOf returns them
 }
 
 func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {
@@ -133,7 +135,7 @@ func (p *postgresServer) query(ctx context.Context, statement func(postgresConn)
 			return err
 		}
 		defer conn.Release()
-		return statement(postgresConn{ctx, conn.Conn()})
+		return statement(postgresConn{ctx, conn.Conn(), p})
 	})
 }
 
@@ -168,7 +170,7 @@ func (p *postgresServer) autocommitOnce(ctx context.Context, statement func(post
 		return classify(err)
 	}
 	defer conn.Release()
-	err = statement(postgresConn{ctx, conn.Conn()})
+	err = statement(postgresConn{ctx, conn.Conn(), p})
 	notSent := errors.Is(err, errMisuse) && !errors.Is(err, errUnread) || pgconn.SafeToRetry(err)
 	if err == nil || errors.Is(err, sql.ErrNoRows) || isRefused(err) || notSent {
 		return classify(err)
@@ -223,7 +225,7 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 		return classify(err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // does nothing after Commit
-	if err := fn(&Tx{runner: postgresConn{ctx, tx.Conn()}}); err != nil {
+	if err := fn(&Tx{runner: postgresConn{ctx, tx.Conn(), p}}); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -73,6 +73,8 @@ func (t sqliteTx) run(query string, args, dest []any) (rows int64, err error) {
 // insert asks SQLite for the key: RETURNING would cost a temporary table, a fifth of the time of an INSERT.
 func (t sqliteTx) insert(query string, args []any) (id int64, err error) {
 	switch rows, err := t.conn.Run(query, args, nil); {
+	case isKeyViolation(err):
+		return 0, fmt.Errorf("%w: %w", errKeyTaken, err)
 	case err != nil:
 		return 0, err
 	case rows == 0: // the last key is another statement's

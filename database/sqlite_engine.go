@@ -163,6 +163,9 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 	return f.readers.queryRow(ctx, "SELECT count(*) FROM sqlite_schema", nil, []any{&tables})
 }
 
+// requireNewKeys has nothing to do: SQLite generates keys beyond the highest one in the table, whatever its sequence says.
+func (f *sqliteFile) requireNewKeys(context.Context, []Table) error { return nil }
+
 func (f *sqliteFile) stats() Stats { return f.readers.stats() }
 
 // resume finds out whether the file can be written again. It first moves the log into the file, which frees space: the

@@ -220,3 +220,20 @@ func TestTablesListsEveryTable(t *testing.T) {
 	require.NoError(t, Migrate(t.Context(), db))
 	databasetest.RequireTables(t, db, Tables())
 }
+
+func TestASequenceBehindTheOrdersEndsTheStartAndIsAnErrorLater(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t))
+	var log bytes.Buffer
+	c := mounted(t, Config{DB: db}, slog.NewTextHandler(&log, nil))
+	for range 3 {
+		require.Equal(t, http.StatusOK, c.as(7, "POST /order/create", body).Code)
+	}
+	_, err := db.Exec(t.Context(), "SELECT setval('orders_id_seq', 1)")
+	require.NoError(t, err)
+	_, err = New(t.Context(), Config{DB: db})
+	require.ErrorContains(t, err, "the next id of orders would be 2, but 3 is taken: run SELECT setval(")
+	require.Equal(t, http.StatusInternalServerError, c.as(7, "POST /order/create", body).Code)
+	require.Contains(t, log.String(), "level=ERROR")
+	require.Contains(t, log.String(), "run SELECT setval(")
+}

@@ -57,6 +57,9 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 	if err := Migrate(ctx, cfg.DB); err != nil {
 		return nil, err
 	}
+	if err := cfg.DB.RequireNewKeys(ctx, Tables()); err != nil {
+		return nil, err
+	}
 	now := cfg.Now
 	if now == nil {
 		now = time.Now
