@@ -11,6 +11,7 @@ import (
 
 	"userorder/database"
 	"userorder/settings"
+	"userorder/telemetry"
 )
 
 // backup copies the database to a file, while the service may go on.
@@ -29,9 +30,10 @@ func backup(ctx context.Context, cfg Config, in invocation) error {
 
 // migrate brings the tables of the served modules up to date.
 func migrate(ctx context.Context, cfg Config, in invocation) error {
+	log := telemetry.NewLogger(telemetry.LogConfig{Level: cfg.LogLevel, JSON: cfg.LogJSON, NoColor: true}, in.stdout)
 	for _, m := range cfg.served() {
 		url := cfg.DatabaseURLs[m.name]
-		db, err := database.Open(ctx, url, database.Options{})
+		db, err := database.Open(ctx, url, database.Options{Log: log})
 		if err != nil {
 			return err
 		}

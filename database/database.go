@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -19,6 +18,7 @@ const timeout = 5 * time.Second
 type DB struct {
 	engine    engine
 	checkOnly bool
+	log       *slog.Logger
 	isNew     bool
 }
 
@@ -32,7 +32,7 @@ type engine interface {
 	ping(ctx context.Context) error
 	stats() Stats
 	requireNewKeys(ctx context.Context, tables []Table) error
-	migrate(ctx context.Context, module string, files fs.FS, checkOnly bool) error
+	migrate(ctx context.Context, m migration) error
 	copier() copier
 	close() error
 }
@@ -48,7 +48,8 @@ type Options struct {
 	// number and the time since the first one's turn. The callers wait for it.
 	Committed func(writes int, took time.Duration)
 
-	// Log, if not nil, is told once when the file of SQLite was moved, deleted or replaced while it is open.
+	// Log is told of what an operator should look into: a SQLite file that was moved, deleted or replaced while it is
+	// open, and what a migration could not settle. Nil is silent.
 	Log *slog.Logger
 
 	CheckOnly  bool // Migrate changes nothing
@@ -66,7 +67,10 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
-	db := &DB{engine: engine, checkOnly: options.CheckOnly}
+	db := &DB{engine: engine, checkOnly: options.CheckOnly, log: options.Log}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
 	if err := db.inspect(ctx, options); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)

@@ -33,6 +33,11 @@
 // On PostgreSQL a single statement commits by itself, in one round trip; a Write is BEGIN, its statements and COMMIT. A
 // call that loses to another transaction, or loses its connection before COMMIT is sent, is retried, up to three tries.
 //
+// # Migrations
+//
+// Migrate applies the files of a module and its steps in Go (migrate_step.go), each in a transaction with its version.
+// Every text in an index has the collation "C" on PostgreSQL: the order of any other is a library's and changes with it.
+//
 // # Time
 //
 // Each call takes 5 seconds at most, the wait for its turn or a connection included. A caller whose context ends in the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"regexp"
 	"strings"
 
@@ -27,8 +28,8 @@ var otherEngine = map[goose.Dialect]string{
 }
 
 // Migrate applies the migrations of a module that are missing: the goose files in the folder migrations of files, where
-// a name that ends in .sqlite.sql or .postgres.sql is for that engine alone. Each module has a version table of its own.
-// On PostgreSQL any number of processes may call it at once: each migration runs once.
+// a name that ends in .sqlite.sql or .postgres.sql is for that engine alone, and steps. Each module has a version table
+// of its own. On PostgreSQL any number of processes may call it at once: each migration runs once.
 //
 // A migration must leave the previous release working: it adds columns with defaults, and a later release drops what is
 // no longer used. One that does not has a line
@@ -38,10 +39,13 @@ var otherEngine = map[goose.Dialect]string{
 // If the database is newer than files, Migrate changes nothing. It succeeds if the database was marked as compatible,
 // that is if no breaking migration is missing from files, and fails otherwise. With Options.CheckOnly it never changes
 // anything, and a database that is older is an error, too.
-func (db *DB) Migrate(ctx context.Context, module string, files fs.FS) error {
+func (db *DB) Migrate(ctx context.Context, module string, files fs.FS, steps ...Step) error {
 	files, err := fs.Sub(files, "migrations")
 	if err == nil {
-		err = db.engine.migrate(ctx, module, files, db.checkOnly)
+		err = db.engine.migrate(ctx, migration{module: module, files: files, steps: steps, checkOnly: db.checkOnly, log: db.log})
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Detail != "" { // such as the rows that a new index cannot hold
+		err = fmt.Errorf("%w: %s", err, e.Detail)
 	}
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", module, err)
@@ -49,25 +53,32 @@ func (db *DB) Migrate(ctx context.Context, module string, files fs.FS) error {
 	return nil
 }
 
+// migration is what Migrate asks of an engine.
+type migration struct {
+	module    string
+	files     fs.FS
+	steps     []Step
+	checkOnly bool
+	log       *slog.Logger
+}
+
 // schema is the schema of one module.
 type schema struct {
 	db     *sql.DB
 	module string
+	sorts  bool  // the engine has collations other than that of bytes
 	newest int64 // version that this program knows
 	broken int64 // version of the last breaking migration that this program knows, or 0
 }
 
 // migrate brings the schema of a module up to date through db, or only requires that it is if checkOnly is set.
-func migrate(
-	ctx context.Context, dialect goose.Dialect, db *sql.DB, module string, files fs.FS, checkOnly bool,
-	options ...goose.ProviderOption,
-) error {
-	provider, err := newProvider(dialect, db, module, files, options)
+func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, m migration, options ...goose.ProviderOption) error {
+	provider, err := newProvider(dialect, db, m, options)
 	if err != nil {
 		return err
 	}
-	s := schema{db: db, module: module}
-	if err := s.read(files, provider.ListSources()); err != nil {
+	s := schema{db: db, module: m.module, sorts: dialect == goose.DialectPostgres}
+	if err := s.read(m.files, provider.ListSources()); err != nil {
 		return err
 	}
 	// goose would create its table to look at it, and take its lock, which a pooler in front of PostgreSQL does not
@@ -76,7 +87,7 @@ func migrate(
 	switch {
 	case err == nil && version > s.newest:
 		return s.requireCompatible(ctx, version)
-	case checkOnly:
+	case m.checkOnly:
 		return s.requireNewest(version, err)
 	case err == nil && version == s.newest:
 		return tolerateReadOnly(s.record(ctx))
@@ -94,8 +105,8 @@ func migrate(
 	return err
 }
 
-func newProvider(dialect goose.Dialect, db *sql.DB, module string, files fs.FS, options []goose.ProviderOption) (*goose.Provider, error) {
-	names, err := fs.Glob(files, "*.sql")
+func newProvider(dialect goose.Dialect, db *sql.DB, m migration, options []goose.ProviderOption) (*goose.Provider, error) {
+	names, err := fs.Glob(m.files, "*.sql")
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +116,13 @@ func newProvider(dialect goose.Dialect, db *sql.DB, module string, files fs.FS, 
 			excluded = append(excluded, name)
 		}
 	}
-	return goose.NewProvider(dialect, db, files, append(options,
-		goose.WithTableName(versionTable(module)),
+	var steps []*goose.Migration
+	for _, step := range m.steps {
+		steps = append(steps, step.goose(dialect, m.log))
+	}
+	return goose.NewProvider(dialect, db, m.files, append(options,
+		goose.WithTableName(versionTable(m.module)),
+		goose.WithGoMigrations(steps...),
 		goose.WithExcludeNames(excluded),
 		goose.WithDisableGlobalRegistry(true),
 	)...)
@@ -115,11 +131,14 @@ func newProvider(dialect goose.Dialect, db *sql.DB, module string, files fs.FS, 
 // read reads the versions of the migrations, which are sorted.
 func (s *schema) read(files fs.FS, sources []*goose.Source) error {
 	for _, source := range sources {
+		s.newest = source.Version
+		if source.Type == goose.TypeGo {
+			continue
+		}
 		text, err := fs.ReadFile(files, source.Path)
 		if err != nil {
 			return err
 		}
-		s.newest = source.Version
 		if breaking.Match(text) {
 			s.broken = source.Version
 		}
@@ -168,8 +187,29 @@ func (s *schema) requireCompatible(ctx context.Context, version int64) error {
 }
 
 // record raises the required version to that of the last breaking migration. It never lowers it: a newer program may be
-// about to migrate. Processes that start together may make each other's statements fail, so it looks again.
-func (s *schema) record(ctx context.Context) (err error) {
+// about to migrate.
+func (s *schema) record(ctx context.Context) error {
+	if err := s.recordVersion(ctx); err != nil || !s.sorts {
+		return err
+	}
+	return tolerateReadOnly(s.compareBytes(ctx))
+}
+
+// compareBytes gives the names of modules a collation that no upgrade of a library changes, so that the index of the
+// table stays sorted.
+func (s *schema) compareBytes(ctx context.Context) error {
+	var done bool
+	err := s.db.QueryRowContext(ctx, `SELECT collname = 'C' FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+		WHERE attrelid = '`+compatibility+`'::regclass AND attname = 'module'`).Scan(&done)
+	if err != nil || done {
+		return err
+	}
+	_, err = s.db.ExecContext(ctx, "ALTER TABLE "+compatibility+` ALTER COLUMN module TYPE TEXT COLLATE "C"`)
+	return err
+}
+
+// recordVersion looks again if it fails: processes that start together may make each other's statements fail.
+func (s *schema) recordVersion(ctx context.Context) (err error) {
 	for range maxTries {
 		if required, err := s.required(ctx); err == nil && required >= s.broken {
 			return nil

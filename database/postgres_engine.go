@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -272,21 +271,21 @@ func isLost(err error) bool {
 }
 
 // migrate holds an advisory lock for the module and its schema, so that replicas that start together take turns.
-func (p *postgresServer) migrate(ctx context.Context, module string, files fs.FS, checkOnly bool) error {
+func (p *postgresServer) migrate(ctx context.Context, m migration) error {
 	var schema string
 	if err := p.db.QueryRowContext(ctx, "SELECT coalesce(current_schema(), '')").Scan(&schema); err != nil {
 		return err
 	}
 	id := fnv.New64a()
-	_, _ = id.Write([]byte("userorder migration of " + module + " in " + schema))
+	_, _ = id.Write([]byte("userorder migration of " + m.module + " in " + schema))
 	locker, err := lock.NewPostgresSessionLocker(
 		lock.WithLockID(int64(id.Sum64())), //nolint:gosec // any 64 bits will do
-		lock.WithLockTimeout(1, 60),        // poll every second, give up after a minute
+		lock.WithLockTimeout(1, 600),       // poll every second; a migration may read all accounts
 	)
 	if err != nil {
 		return err
 	}
-	return migrate(ctx, goose.DialectPostgres, p.db, module, files, checkOnly, goose.WithSessionLocker(locker))
+	return migrate(ctx, goose.DialectPostgres, p.db, m, goose.WithSessionLocker(locker))
 }
 
 func (p *postgresServer) close() error {

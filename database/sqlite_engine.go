@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -195,13 +194,13 @@ func touch(tx *Tx) error {
 }
 
 // migrate uses a connection of its own, because goose needs database/sql.
-func (f *sqliteFile) migrate(ctx context.Context, module string, files fs.FS, checkOnly bool) error {
+func (f *sqliteFile) migrate(ctx context.Context, m migration) error {
 	pool, err := openPool(f.path, url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}, "mode": {"rw"}})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = pool.Close() }()
-	if err := migrate(ctx, goose.DialectSQLite3, pool, module, files, checkOnly); err != nil {
+	if err := migrate(ctx, goose.DialectSQLite3, pool, m); err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
 	return nil

@@ -46,7 +46,7 @@ func Tables() []database.Table {
 
 // Migrate brings the module's tables up to date.
 func Migrate(ctx context.Context, db *database.DB) error {
-	return db.Migrate(ctx, "user", migrations)
+	return db.Migrate(ctx, "user", migrations, database.Step{Version: 6, Do: rekey})
 }
 
 // New brings the module's tables up to date and returns the module. It fails if the throttle of cfg does not pass Check.
