@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"userorder/database/databasetest"
 	"userorder/settings"
 
 	"github.com/stretchr/testify/require"
@@ -150,4 +151,26 @@ func TestWhereThisMachineReachesAnAddress(t *testing.T) {
 	} {
 		require.Equal(t, want, reachable(address))
 	}
+}
+
+func TestMigrateWarnsOfAccountsThatHaveOneNameNow(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	env := map[string]string{"DATABASE_URL": url}
+	_, err := said(t, env, "migrate")
+	require.NoError(t, err)
+	db := databasetest.Open(t, url)
+	for _, statement := range []string{ // as the release before the new keys has left it
+		"INSERT INTO users (username, username_key, email, password_hash, created_at) VALUES ('Straße', 'straße', '', '', 0), ('strasse', 'strasse', '', '', 0)",
+		"DELETE FROM goose_user WHERE version_id > 3",
+	} {
+		_, err := db.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.Close())
+	text, err := said(t, env, "migrate")
+	require.NoError(t, err)
+	require.Contains(t, text, "two accounts have one name now")
+	require.Contains(t, text, "keeps_name=Straße keeps_userid=1 other_name=strasse other_userid=2")
+	require.Contains(t, text, "The tables of user in "+url+" are up to date.")
 }

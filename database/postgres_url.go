@@ -125,7 +125,9 @@ func mayCutPassword(raw string) bool {
 func isSettings(query string) bool {
 	for setting := range strings.SplitSeq(query, "&") {
 		name, value, found := strings.Cut(setting, "=")
-		if setting != "" && !(found && settingName.MatchString(name)) || strings.Contains(value, "@") && !takesAt.MatchString(name) {
+		switch {
+		case setting == "":
+		case !found, !settingName.MatchString(name), strings.Contains(value, "@") && !takesAt.MatchString(name):
 			return false
 		}
 	}
