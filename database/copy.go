@@ -18,10 +18,11 @@ type Table struct {
 	Identity bool     // the database generates the key
 }
 
-// copier is what Copy needs of an engine besides the methods of DB.
+// copier is what Copy, and Open, need of an engine besides the methods of DB.
 type copier interface {
 	pool() *sql.DB // for reading
 	hasTable(ctx context.Context, name string) (bool, error)
+	isMigrated(ctx context.Context) (bool, error)           // any module's tables are there
 	lastID(ctx context.Context, table Table) (int64, error) // the last key generated
 	setLastID(ctx context.Context, table Table, id int64) error
 	lockCopy(ctx context.Context) (unlock func(), err error)

@@ -80,7 +80,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 
 // inspect finds out whether the database is new, and refuses an unfinished copy.
 func (db *DB) inspect(ctx context.Context, options Options) error {
-	migrated, err := db.engine.copier().hasTable(ctx, compatibility)
+	migrated, err := db.engine.copier().isMigrated(ctx)
 	if err != nil {
 		return err
 	}

@@ -66,9 +66,9 @@ type migration struct {
 type schema struct {
 	db     *sql.DB
 	module string
-	sorts  bool  // the engine has collations other than that of bytes
-	newest int64 // version that this program knows
-	broken int64 // version of the last breaking migration that this program knows, or 0
+	text   string // type of a text that is compared as bytes, whatever becomes of the collations of the server
+	newest int64  // version that this program knows
+	broken int64  // version of the last breaking migration that this program knows, or 0
 }
 
 // migrate brings the schema of a module up to date through db, or only requires that it is if checkOnly is set.
@@ -77,7 +77,7 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, m migration
 	if err != nil {
 		return err
 	}
-	s := schema{db: db, module: m.module, sorts: dialect == goose.DialectPostgres}
+	s := schema{db: db, module: m.module, text: byteText[dialect]}
 	if err := s.read(m.files, provider.ListSources()); err != nil {
 		return err
 	}
@@ -186,36 +186,18 @@ func (s *schema) requireCompatible(ctx context.Context, version int64) error {
 	return nil
 }
 
+// byteText is the type of a text whose index stays sorted when a library of the server changes its collations.
+var byteText = map[goose.Dialect]string{goose.DialectSQLite3: "TEXT", goose.DialectPostgres: `TEXT COLLATE "C"`}
+
 // record raises the required version to that of the last breaking migration. It never lowers it: a newer program may be
-// about to migrate.
-func (s *schema) record(ctx context.Context) error {
-	if err := s.recordVersion(ctx); err != nil || !s.sorts {
-		return err
-	}
-	return tolerateReadOnly(s.compareBytes(ctx))
-}
-
-// compareBytes gives the names of modules a collation that no upgrade of a library changes, so that the index of the
-// table stays sorted.
-func (s *schema) compareBytes(ctx context.Context) error {
-	var done bool
-	err := s.db.QueryRowContext(ctx, `SELECT collname = 'C' FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
-		WHERE attrelid = '`+compatibility+`'::regclass AND attname = 'module'`).Scan(&done)
-	if err != nil || done {
-		return err
-	}
-	_, err = s.db.ExecContext(ctx, "ALTER TABLE "+compatibility+` ALTER COLUMN module TYPE TEXT COLLATE "C"`)
-	return err
-}
-
-// recordVersion looks again if it fails: processes that start together may make each other's statements fail.
-func (s *schema) recordVersion(ctx context.Context) (err error) {
+// about to migrate. It looks again if it fails: processes that start together may make each other's statements fail.
+func (s *schema) record(ctx context.Context) (err error) {
 	for range maxTries {
 		if required, err := s.required(ctx); err == nil && required >= s.broken {
 			return nil
 		}
 		_, failure := s.db.ExecContext(ctx,
-			"CREATE TABLE IF NOT EXISTS "+compatibility+" (module TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)")
+			"CREATE TABLE IF NOT EXISTS "+compatibility+" (module "+s.text+" NOT NULL PRIMARY KEY, version BIGINT NOT NULL)")
 		_, err = s.db.ExecContext(ctx, `
 			INSERT INTO `+compatibility+` (module, version) VALUES ($1, $2)
 			ON CONFLICT (module) DO UPDATE SET version = excluded.version WHERE `+compatibility+`.version < excluded.version`,

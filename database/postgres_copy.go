@@ -15,6 +15,12 @@ func (p *postgresServer) copier() copier { return postgresCopy{p} }
 
 func (c postgresCopy) pool() *sql.DB { return c.db }
 
+func (c postgresCopy) isMigrated(ctx context.Context) (migrated bool, err error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'goose\_%')`
+	err = c.db.QueryRowContext(ctx, query).Scan(&migrated)
+	return migrated, err
+}
+
 func (c postgresCopy) hasTable(ctx context.Context, name string) (exists bool, err error) {
 	err = c.db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&exists)
 	return exists, err

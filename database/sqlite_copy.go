@@ -14,6 +14,12 @@ func (f *sqliteFile) copier() copier { return sqliteCopy{f} }
 
 func (c sqliteCopy) pool() *sql.DB { return c.copying }
 
+func (c sqliteCopy) isMigrated(ctx context.Context) (migrated bool, err error) {
+	var tables int
+	err = c.queryRow(ctx, "SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*'", nil, []any{&tables})
+	return tables > 0, err
+}
+
 func (c sqliteCopy) hasTable(ctx context.Context, name string) (exists bool, err error) {
 	const query = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1"
 	var tables int

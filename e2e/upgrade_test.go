@@ -111,6 +111,7 @@ func upgradeFile(t *testing.T, binary string) {
 
 	p = start(t, dir, "JWT_SECRET=")
 	base := p.url(t)
+	require.Contains(t, said(t, p.stdout), " database=existing ")
 	l.checkAll(t, base)
 	requireAccounts(t, base, accounts)
 	answer := create(base, l.token, "after the upgrade")
