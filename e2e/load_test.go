@@ -123,7 +123,7 @@ func TestSlowConnectionsBlockNobodyAndAreReleased(t *testing.T) {
 	time.Sleep(time.Second)
 	before := idle.goroutines(t)
 
-	p := start(t, t.TempDir())
+	p := start(t, t.TempDir(), "IDLE_TIMEOUT=30s")
 	base := p.url(t)
 	token = login(t, base)
 	require.True(t, create(base, token, "warm").ok())

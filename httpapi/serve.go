@@ -19,6 +19,10 @@ const (
 	writeTimeout      = 30 * time.Second
 	maxHeaderBytes    = 16 << 10
 
+	// acceptTime is how long the accept queue has to empty before the listener is closed. It is short, because attempts
+	// to connect that come meanwhile take a second longer.
+	acceptTime = 20 * time.Millisecond
+
 	// quietTime is how long a connection has been idle at least when it is closed at a stop: a request may be on its
 	// way on one that was busy a moment ago.
 	quietTime = 250 * time.Millisecond
@@ -75,9 +79,10 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 		if err := stopConnecting(listener); err != nil {
 			cfg.Log.Warn("connections in the accept queue may be reset", "error", err)
 		}
-		time.Sleep(quietTime) // the accept queue empties, too
+		time.Sleep(acceptTime)
+		_ = listener.Close() // before the connections, so that their clients find no way back
+		time.Sleep(quietTime)
 	}
-	_ = listener.Close() // before the connections, so that their clients find no way back
 	silent := time.AfterFunc(silentTime, open.closeSilent)
 	defer silent.Stop()
 	return shutDown(context.WithoutCancel(ctx), server, cfg.Log)
