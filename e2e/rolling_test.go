@@ -84,9 +84,8 @@ func proxy(t *testing.T, base string, command *exec.Cmd) string {
 	return base
 }
 
-// TestARollingRestartFailsNoRequestBehind restarts each of two replicas five times and wants none of 20,000 requests to
-// fail; among many more a proxy that is between two health checks may still lose one. It runs alone, because a machine
-// that is busy with other tests misses health checks.
+// TestARollingRestartFailsNoRequestBehind restarts each of two replicas five times under load. It runs alone, because a
+// machine that is busy with other tests misses health checks.
 func TestARollingRestartFailsNoRequestBehind(t *testing.T) {
 	slow(t)
 	for name, start := range map[string]func(*testing.T, [2]int) string{"nginx": wholeNginx, "HAProxy": haproxy, "Caddy": caddy} {
@@ -140,5 +139,5 @@ func rollingRestart(t *testing.T, proxy func(*testing.T, [2]int) string) {
 	group.Wait()
 	t.Logf("%d requests served, %d failed", served.Load(), failed.Load())
 	require.Greater(t, served.Load(), int64(20_000))
-	require.Less(t, failed.Load()*20_000, served.Load(), "it is one of 20,000, or more")
+	require.Zero(t, failed.Load())
 }
