@@ -79,7 +79,8 @@ func TestSQLiteReadersCannotWrite(t *testing.T) {
 	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
 	var id int64
 	err := db.QueryRow(t.Context(), "INSERT INTO notes (id, body) VALUES (1, 'a') RETURNING id").Scan(&id)
-	require.Error(t, err)
+	require.ErrorContains(t, err, "a query must not write")
+	require.NotErrorIs(t, err, database.ErrUnavailable)
 	require.Zero(t, countNotes(t, db))
 }
 

@@ -138,16 +138,6 @@ func TestAnErrorThatFnIgnoresIsNoOutage(t *testing.T) {
 	}
 }
 
-func TestASQLiteQueryThatWritesIsNoOutage(t *testing.T) {
-	t.Parallel()
-	db := databasetest.Open(t, databasetest.SQLite(t))
-	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
-	var id int64
-	err := db.QueryRow(t.Context(), "INSERT INTO notes (id, body) VALUES (1, 'a') RETURNING id").Scan(&id)
-	require.ErrorContains(t, err, "a query must not write")
-	require.NotErrorIs(t, err, database.ErrUnavailable)
-}
-
 func TestExecCountsNoRowsOfOtherStatements(t *testing.T) {
 	eachMode(t, func(t *testing.T, db *database.DB) {
 		ctx := t.Context()

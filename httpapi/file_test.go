@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 )
 
 // pages is an engine with a file that compresses well and one that does not.
@@ -32,15 +33,7 @@ func pages(t *testing.T) (handler *gin.Engine, version string) {
 }
 
 func getFile(handler *gin.Engine, line string, header ...string) *httptest.ResponseRecorder {
-	method, path, _ := strings.Cut(line, " ")
-	r := httptest.NewRequest(method, path, nil)
-	r.Header.Set("X-Request-ID", "same")
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	return w
+	return httpapitest.Send(handler, line, append(header, "X-Request-ID", "same")...)
 }
 
 func TestAFileIsCompressedForThoseWhoAcceptGzip(t *testing.T) {

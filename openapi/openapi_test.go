@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/httpapi"
+	"userorder/httpapi/httpapitest"
 	"userorder/openapi"
 )
 
@@ -31,17 +32,6 @@ func alone(t *testing.T, limit httpapi.Limit) http.Handler {
 	require.NoError(t, err)
 	require.NoError(t, openapi.Mount(engine, "v1.2.3"))
 	return engine
-}
-
-func ask(handler http.Handler, line string, header ...string) *httptest.ResponseRecorder {
-	method, path, _ := strings.Cut(line, " ")
-	r := httptest.NewRequest(method, path, nil)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	return w
 }
 
 func TestABrowserThatAsksForTheRootIsSentToThePageAndNobodyElse(t *testing.T) {
@@ -65,7 +55,7 @@ func TestABrowserThatAsksForTheRootIsSentToThePageAndNobodyElse(t *testing.T) {
 		{"GET /nothing", chromium, 404},
 		{"GET /docs/nothing", chromium, 404},
 	} {
-		w := ask(handler, test.line, "Accept", test.accept)
+		w := httpapitest.Send(handler, test.line, "Accept", test.accept)
 		require.Equal(t, test.status, w.Code, test)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
@@ -96,7 +86,7 @@ func TestThePageHasNothingInlineAndEveryFileThatItNames(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{})
 	for _, path := range []string{"/docs", "/docs/"} {
-		w := ask(handler, "GET "+path)
+		w := httpapitest.Send(handler, "GET "+path)
 		require.Equal(t, 200, w.Code)
 		require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
 		require.Equal(t, "no-cache", w.Header().Get("Cache-Control"))
@@ -105,7 +95,7 @@ func TestThePageHasNothingInlineAndEveryFileThatItNames(t *testing.T) {
 		page := w.Body.String()
 		require.NotRegexp(t, `<script>|<style|style=|\son\w+=|//|\{\{`, page)
 		for _, address := range filesOf(t, path, page) {
-			w := ask(handler, "GET "+address)
+			w := httpapitest.Send(handler, "GET "+address)
 			require.Equal(t, 200, w.Code, address)
 			require.NotZero(t, w.Body.Len())
 			if strings.HasPrefix(address, "/docs/") {
@@ -127,7 +117,7 @@ func TestTheFilesOfSwaggerUIAreThoseOfItsAuthors(t *testing.T) {
 		"swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
 		"favicon-32x32.png":    "3ed612f41e050ca5e7000cad6f1cbe7e7da39f65fca99c02e99e6591056e5837",
 	} {
-		content := ask(handler, "GET /docs/any/"+name).Body.Bytes()
+		content := httpapitest.Send(handler, "GET /docs/any/"+name).Body.Bytes()
 		require.Equal(t, sum, fmt.Sprintf("%x", sha256.Sum256(content)), name)
 		if strings.HasSuffix(name, ".js") {
 			require.Contains(t, string(content), "5.35.0")
@@ -142,12 +132,12 @@ func TestAFileIsSentWholeAndCompressedIfThatIsUnderstood(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{})
 	for _, address := range []string{"/docs/0/swagger-ui-bundle.js", "/docs", "/openapi.json", "/openapi.yaml"} {
-		plain := ask(handler, "GET "+address)
+		plain := httpapitest.Send(handler, "GET "+address)
 		require.Empty(t, plain.Header().Get("Content-Encoding"))
 		for _, header := range [][]string{
 			{"Range", "bytes=0-9"}, {"Range", "bytes=99999999-"}, {"If-None-Match", plain.Header().Get("ETag")}, {"If-Match", "other"},
 		} {
-			w := ask(handler, "GET "+address, append(header, "Accept-Encoding", "gzip")...)
+			w := httpapitest.Send(handler, "GET "+address, append(header, "Accept-Encoding", "gzip")...)
 			require.Equal(t, 200, w.Code, header)
 			require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
 			require.Equal(t, "Accept-Encoding", w.Header().Get("Vary"))
@@ -159,7 +149,7 @@ func TestAFileIsSentWholeAndCompressedIfThatIsUnderstood(t *testing.T) {
 			require.Equal(t, sha256.Sum256(plain.Body.Bytes()), sha256.Sum256(text), header)
 		}
 	}
-	require.Equal(t, 404, ask(handler, "GET /docs/0/swagger-ui.js").Code, "one that the page does not use")
+	require.Equal(t, 404, httpapitest.Send(handler, "GET /docs/0/swagger-ui.js").Code, "one that the page does not use")
 }
 
 func TestTheDocumentIsOfTheBuildAndOfWhereItWasFound(t *testing.T) {
@@ -168,7 +158,7 @@ func TestTheDocumentIsOfTheBuildAndOfWhereItWasFound(t *testing.T) {
 		Info    struct{ Version string }
 		Servers []struct{ URL string }
 	}
-	require.NoError(t, json.Unmarshal(ask(alone(t, httpapi.Limit{}), "GET /openapi.json").Body.Bytes(), &document))
+	require.NoError(t, json.Unmarshal(httpapitest.Send(alone(t, httpapi.Limit{}), "GET /openapi.json").Body.Bytes(), &document))
 	require.Equal(t, "v1.2.3", document.Info.Version)
 	require.Len(t, document.Servers, 1)
 	for found, want := range map[string]string{
@@ -212,7 +202,7 @@ func TestThePageLoadsBehindAProxyThatTakesAPrefixOffThePath(t *testing.T) {
 func TestThePageIsLimitedLikeEverythingElse(t *testing.T) {
 	t.Parallel()
 	handler := alone(t, httpapi.Limit{Count: 1, Per: 1e12, Burst: 1})
-	require.Equal(t, 200, ask(handler, "GET /docs").Code)
-	require.Equal(t, 429, ask(handler, "GET /docs").Code)
-	require.Equal(t, 429, ask(handler, "GET /", "Accept", "text/html").Code)
+	require.Equal(t, 200, httpapitest.Send(handler, "GET /docs").Code)
+	require.Equal(t, 429, httpapitest.Send(handler, "GET /docs").Code)
+	require.Equal(t, 429, httpapitest.Send(handler, "GET /", "Accept", "text/html").Code)
 }

@@ -33,3 +33,12 @@ func Serve(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
 func Call(handler http.Handler, line, token, body string) *httptest.ResponseRecorder {
 	return Serve(handler, Request(line, token, body))
 }
+
+// Send returns the response of handler to a request without a body that has header fields, each a name and a value.
+func Send(handler http.Handler, line string, header ...string) *httptest.ResponseRecorder {
+	r := Request(line, "", "")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	return Serve(handler, r)
+}
