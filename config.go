@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ type Config struct {
 	PreviousSecret  []byte
 	TokenTTL        time.Duration
 	HashConcurrency int
-	TrustedProxies  []string
+	TrustedProxies  []netip.Prefix
 	Origins         []string
 	Limits          Limits
 	MaxConnections  int
@@ -82,8 +83,8 @@ func readConfig(s *settings.Reader) Config {
 		TokenTTL:   s.Duration("TOKEN_TTL", time.Hour, time.Second, 366*day, "life of a token"),
 		HashConcurrency: s.Integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024,
 			"how many passwords are hashed at once; each takes 19 MiB and a core"),
-		TrustedProxies: s.Values("TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, like 10.0.0.0/8", checkNetwork),
-		Origins:        s.Values("CORS_ORIGINS", "origins whose pages may use the service, like https://shop.example.com", httpapi.CheckOrigin),
+		TrustedProxies: settings.Values(s, "TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, like 10.0.0.0/8", httpapi.ParseNetwork),
+		Origins:        settings.Values(s, "CORS_ORIGINS", "origins whose pages may use the service, like https://shop.example.com", httpapi.ParseOrigin),
 		MaxConnections: s.Integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000, "how many connections are open at once; more wait"),
 		IdleTimeout: s.Duration("IDLE_TIMEOUT", 620*time.Second, time.Second, day,
 			"how long a connection may be idle; longer than that of a proxy in front"),
@@ -95,11 +96,6 @@ func readConfig(s *settings.Reader) Config {
 	readSecrets(s, &cfg)
 	cfg.Traces = readTracing(s)
 	return cfg
-}
-
-func checkNetwork(text string) error {
-	_, err := httpapi.ParseNetwork(text)
-	return err
 }
 
 func readLogging(s *settings.Reader, cfg *Config) {

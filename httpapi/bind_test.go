@@ -44,7 +44,8 @@ func bind(t testing.TB, r *http.Request) (thing, answer) {
 		return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, httpapi.Empty{})
 	}))
 	r.Header.Set("Accept-Language", "en")
-	return read, serve(t, engine, r)
+	got := serve(t, engine, r) // sets read
+	return read, got
 }
 
 func TestBindReads(t *testing.T) {

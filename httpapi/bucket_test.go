@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,7 @@ import (
 
 // address returns the n-th network.
 func address(n int) netip.Prefix {
-	return networkOf(fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255))
+	return networkOf(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}))
 }
 
 func TestTokensComeBackAtTheRateOfTheLimit(t *testing.T) {

@@ -19,7 +19,7 @@ var errForeignOrigin = NewError(http.StatusForbidden, Text{"不允许来自该�
 func crossOriginOf(origins []string) (allow, answer gin.HandlerFunc, err error) {
 	nothing := func(*gin.Context) {}
 	for _, origin := range origins {
-		if err := CheckOrigin(origin); err != nil {
+		if _, err := ParseOrigin(origin); err != nil {
 			return nothing, nothing, fmt.Errorf("origin %q: %w", origin, err)
 		}
 	}

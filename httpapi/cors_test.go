@@ -108,7 +108,7 @@ func TestAPageOfAnAppMayUseTheService(t *testing.T) {
 }
 
 func TestAPageOfTheServiceItselfIsKnownBehindAProxyThatChangesHost(t *testing.T) {
-	engine := newEngine(t, httpapi.Config{Origins: []string{"https://other.example"}, TrustedProxies: []string{"192.0.2.0/24"}})
+	engine := newEngine(t, httpapi.Config{Origins: []string{"https://other.example"}, TrustedProxies: networks(t, "192.0.2.0/24")})
 	for peer, status := range map[string]int{"192.0.2.1:1": 404, "198.51.100.1:1": 403} {
 		r := httpapitest.Request("OPTIONS /things", "", "")
 		r.RemoteAddr, r.Host = peer, "10.0.0.1:5000"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 )
@@ -13,14 +14,14 @@ type Config struct {
 	Log            *slog.Logger
 	Ready          func(context.Context) error // returns nil while the service can do its work
 	Translate      func(error) *Error          // the answer to an error that is not for clients, or nil; may be nil
-	TrustedProxies []string                    // networks whose X-Forwarded-For counts, as ParseNetwork takes them
-	Origins        []string                    // allowed in CORS, as CheckOrigin takes them
+	TrustedProxies []netip.Prefix              // networks whose X-Forwarded-For counts, from ParseNetwork
+	Origins        []string                    // allowed in CORS, as ParseOrigin takes them
 	Limit          Limit                       // of all requests of a client address
 	Observe        func(Answered)              // called after each request; may be nil, must be fast
 }
 
 // NewEngine returns an engine with the health routes only. Whatever it is asked, it answers in the envelope. It
-// returns an error if a trusted proxy or an origin is invalid.
+// returns an error if an origin is invalid.
 func NewEngine(cfg Config) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
@@ -29,11 +30,7 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(nil); err != nil { // gin trusts all; forwarded.go finds the client instead
 		return nil, err
 	}
-	proxies, err := newProxies(cfg.TrustedProxies, cfg.Log)
-	if err != nil {
-		return nil, err
-	}
-	engine.Use(logged(cfg, proxies), recovering, defaultHeaders())
+	engine.Use(logged(cfg, &proxies{trusted: cfg.TrustedProxies, log: cfg.Log}), recovering, defaultHeaders())
 	allow, answer, err := crossOriginOf(cfg.Origins)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -28,6 +29,16 @@ func newEngine(t testing.TB, cfg httpapi.Config) *gin.Engine {
 	engine, err := httpapi.NewEngine(cfg)
 	require.NoError(t, err)
 	return engine
+}
+
+// networks are the networks that texts stand for.
+func networks(t testing.TB, texts ...string) (list []netip.Prefix) {
+	for _, text := range texts {
+		network, err := httpapi.ParseNetwork(text)
+		require.NoError(t, err, text)
+		list = append(list, network)
+	}
+	return list
 }
 
 // answer is a response whose body is an envelope.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 )
@@ -13,8 +14,8 @@ type exchange struct {
 	gin.ResponseWriter
 	id        string // of the request
 	proxies   *proxies
-	client    string // address; set by clientOf
-	user      int64  // 0 before SetCaller
+	client    netip.Addr // set by clientOf
+	user      int64      // 0 before SetCaller
 	caller    any
 	translate func(error) *Error
 	attrs     []slog.Attr // for the log line
@@ -35,9 +36,9 @@ func exchangeOf(c *gin.Context) *exchange {
 // Unwrap makes the connection available to http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// clientOf returns the address of the client, or "" if it is unknown.
-func (x *exchange) clientOf(c *gin.Context) string {
-	if x.client == "" {
+// clientOf returns the address of the client, the zero Addr if it is unknown.
+func (x *exchange) clientOf(c *gin.Context) netip.Addr {
+	if !x.client.IsValid() {
 		x.client = x.proxies.client(c.Request)
 	}
 	return x.client

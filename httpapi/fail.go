@@ -35,7 +35,7 @@ func Fail(c *gin.Context, err error) {
 	if x.isStranger(c, public.Status) {
 		c.Header("Connection", "close")
 	}
-	write(c, public.Status, public.Code, public.Msg, public.data(languageOf(c.Request)))
+	write(c, public.Status, public.Code, public.Msg, public.data(c.Request))
 	c.Abort()
 }
 
@@ -64,10 +64,11 @@ func (x *exchange) publicError(c *gin.Context, err error) *Error {
 }
 
 // data returns {} or {"errors":[{"field":"email","msg":"…"}]}.
-func (e *Error) data(lang locale) any {
+func (e *Error) data(r *http.Request) any {
 	if len(e.fields) == 0 {
 		return Empty{}
 	}
+	lang := languageOf(r)
 	type field struct {
 		Field string `json:"field"`
 		Msg   string `json:"msg"`

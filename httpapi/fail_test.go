@@ -63,7 +63,7 @@ func TestAFailureBecomesAnAnswerThatTellsNoSecrets(t *testing.T) {
 
 func TestTheConnectionOfAStrangerIsClosedWithTheRefusal(t *testing.T) {
 	engine := newEngine(t, httpapi.Config{
-		Limit: httpapi.Limit{Count: 1, Per: time.Hour, Burst: 100}, TrustedProxies: []string{"10.0.0.0/8"},
+		Limit: httpapi.Limit{Count: 1, Per: time.Hour, Burst: 100}, TrustedProxies: networks(t, "10.0.0.0/8"),
 	})
 	known := func(c *gin.Context) { httpapi.SetCaller(c, 7, nil) }
 	refuse := func(status int) gin.HandlerFunc {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,43 +17,30 @@ type proxies struct {
 	warnedOfPeer, warnedOfElement atomic.Bool
 }
 
-// newProxies returns an error if one of the networks is invalid.
-func newProxies(networks []string, log *slog.Logger) (*proxies, error) {
-	p := &proxies{log: log}
-	for _, text := range networks {
-		network, err := ParseNetwork(text)
-		if err != nil {
-			return nil, fmt.Errorf("trusted proxy %q: %w", text, err)
-		}
-		p.trusted = append(p.trusted, network)
-	}
-	return p, nil
-}
-
-// client returns the address of the client that a request comes from, or "" if it is unknown. It logs one warning if
+// client returns the address of the client that a request comes from, the zero Addr if it is unknown. It logs one warning if
 // X-Forwarded-For is ignored, for the peer may be a proxy that is missing from the settings, and one if an element of
 // it cannot be read: in both cases clients share one address.
-func (p *proxies) client(r *http.Request) string {
+func (p *proxies) client(r *http.Request) netip.Addr {
 	peer, ok := addressOf(r.RemoteAddr)
 	if !ok {
-		return ""
+		return netip.Addr{}
 	}
 	lines := r.Header["X-Forwarded-For"]
 	if len(lines) == 0 {
-		return peer.String()
+		return peer
 	}
 	if !isIn(p.trusted, peer) {
 		if p.warnedOfPeer.CompareAndSwap(false, true) {
 			p.log.Warn("X-Forwarded-For is ignored: the peer is not in TRUSTED_PROXIES", "peer", peer.String())
 		}
-		return peer.String()
+		return peer
 	}
 	client, unreadable := walk(peer, lines, p.trusted)
 	if unreadable != "" && p.warnedOfElement.CompareAndSwap(false, true) {
 		p.log.Warn("X-Forwarded-For has an element that is not an address: what is before it is ignored",
 			"element", unreadable[:min(len(unreadable), 64)], "peer", peer.String())
 	}
-	return client.String()
+	return client
 }
 
 // walk goes back through X-Forwarded-For, where each proxy adds the address of its own peer at the end, as long as it

@@ -30,7 +30,7 @@ func TestAForgottenProxyIsWarnedOfOnce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var log bytes.Buffer
 			engine := newEngine(t, httpapi.Config{
-				Log: slog.New(slog.NewTextHandler(&log, nil)), TrustedProxies: test.trusted,
+				Log: slog.New(slog.NewTextHandler(&log, nil)), TrustedProxies: networks(t, test.trusted...),
 			})
 			for range 3 {
 				r := httpapitest.Request("GET /nothing", "", "")
@@ -65,7 +65,7 @@ func TestXForwardedForCountsFromTrustedProxiesOnly(t *testing.T) {
 		{"what it says is no address", []string{"192.0.2.0/24"}, []string{"203.0.113.9, <script>"}, "192.0.2.1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			engine := newEngine(t, httpapi.Config{TrustedProxies: test.proxies})
+			engine := newEngine(t, httpapi.Config{TrustedProxies: networks(t, test.proxies...)})
 			var client string
 			engine.GET("/ip", httpapi.Handle(func(c *gin.Context) error {
 				client = httpapi.ClientNetwork(c).Addr().String()
@@ -77,6 +77,4 @@ func TestXForwardedForCountsFromTrustedProxiesOnly(t *testing.T) {
 			require.Equal(t, test.want, client)
 		})
 	}
-	_, err := httpapi.NewEngine(httpapi.Config{TrustedProxies: []string{"10.0.0.0/33"}})
-	require.ErrorContains(t, err, `trusted proxy "10.0.0.0/33": takes networks like`)
 }

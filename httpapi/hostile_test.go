@@ -52,7 +52,7 @@ var hostile = map[string]func(*http.Request){
 func hostileEngine(tb testing.TB) http.Handler {
 	var log bytes.Buffer
 	return newEngine(tb, httpapi.Config{
-		Log: slog.New(slog.NewTextHandler(&log, nil)), TrustedProxies: []string{"192.0.2.0/24", "10.0.0.0/8"},
+		Log: slog.New(slog.NewTextHandler(&log, nil)), TrustedProxies: networks(tb, "192.0.2.0/24", "10.0.0.0/8"),
 		Origins: []string{"https://shop.example"},
 	})
 }

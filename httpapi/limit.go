@@ -67,17 +67,13 @@ func Limited(name string, limit Limit) gin.HandlerFunc {
 // ClientNetwork returns what the client of a request counts as: its IPv4 address, or the /64 of its IPv6 address.
 func ClientNetwork(c *gin.Context) netip.Prefix { return networkOf(exchangeOf(c).clientOf(c)) }
 
-// networkOf returns the network that shares one bucket with the client address. Everything that is not an IP address
-// shares one bucket, too.
-func networkOf(client string) netip.Prefix {
-	address, err := netip.ParseAddr(client)
-	if err != nil {
-		return netip.Prefix{}
-	}
+// networkOf returns the network that shares one bucket with the address of a client, which is neither IPv4-mapped nor
+// has a zone. Clients whose address is unknown share one bucket, too.
+func networkOf(client netip.Addr) netip.Prefix {
 	bits := 64
-	if address = address.Unmap().WithZone(""); address.Is4() {
+	if client.Is4() {
 		bits = 32
 	}
-	prefix, _ := address.Prefix(bits) // cannot fail for these
+	prefix, _ := client.Prefix(bits) // cannot fail for these; the zero Prefix for the zero Addr
 	return prefix
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestParseLimit(t *testing.T) {
 func limitedEngine(t *testing.T) func(client, path string) *httptest.ResponseRecorder {
 	engine, err := NewEngine(Config{
 		Log: slog.New(slog.DiscardHandler), Limit: Limit{Count: 1, Per: 3 * time.Second, Burst: 2},
-		TrustedProxies: []string{"192.0.2.1"},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")},
 	})
 	require.NoError(t, err)
 	return func(client, path string) *httptest.ResponseRecorder {
@@ -78,7 +79,9 @@ func TestWhichAddressesCountTogether(t *testing.T) {
 		{"texts that are not addresses", "", "@", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			require.Equal(t, test.together, networkOf(test.one) == networkOf(test.other))
+			one, _ := parseElement(test.one)
+			other, _ := parseElement(test.other)
+			require.Equal(t, test.together, networkOf(one) == networkOf(other))
 		})
 	}
 }

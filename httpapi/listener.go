@@ -10,23 +10,17 @@ import (
 
 // Bounds says how many connections may be open at once.
 type Bounds struct {
-	Total   int      // further connections wait in the accept queue
-	Network int      // of one client network, an IPv4 address or a /64; a further one is closed at once; 0 is no bound
-	Exempt  []string // networks of proxies, as ParseNetwork takes them: they bring many clients and have no bound of their own
+	Total   int            // further connections wait in the accept queue
+	Network int            // of one client network, an IPv4 address or a /64; a further one is closed at once; 0 is no bound
+	Exempt  []netip.Prefix // networks of proxies: they bring many clients and have no bound of their own
 }
 
 // Bound returns a listener that keeps bounds on the connections of listener.
 func Bound(listener net.Listener, bounds Bounds) net.Listener {
-	l := &boundListener{
+	return &boundListener{
 		Listener: listener, places: make(chan struct{}, bounds.Total), closed: make(chan struct{}),
-		most: bounds.Network, open: map[netip.Prefix]int{},
+		most: bounds.Network, exempt: bounds.Exempt, open: map[netip.Prefix]int{},
 	}
-	for _, text := range bounds.Exempt {
-		if network, err := ParseNetwork(text); err == nil {
-			l.exempt = append(l.exempt, network)
-		}
-	}
-	return l
 }
 
 type boundListener struct {
@@ -76,7 +70,7 @@ func (l *boundListener) enter(address net.Addr) (leave func(), ok bool) {
 	if l.most == 0 || !ok || isIn(l.exempt, peer) {
 		return func() {}, true
 	}
-	from := networkOf(peer.String())
+	from := networkOf(peer)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[from] >= l.most {

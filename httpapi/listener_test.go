@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func isClosed(t *testing.T, client net.Conn) bool {
 
 func TestOneNetworkCannotTakeAllConnections(t *testing.T) {
 	inner := newPipes()
-	bound := Bound(inner, Bounds{Total: 100, Network: 2, Exempt: []string{"10.0.0.0/8"}})
+	bound := Bound(inner, Bounds{Total: 100, Network: 2, Exempt: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	accepted := make(chan net.Conn, 100)
 	go func() {
 		for conn, err := bound.Accept(); err == nil; conn, err = bound.Accept() {

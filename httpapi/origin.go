@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// CheckOrigin returns an error unless text is an origin exactly as browsers send it (RFC 6454, section 6.2): a scheme, a
+// ParseOrigin returns an origin exactly as browsers send it (RFC 6454, section 6.2), which text must be: a scheme, a
 // host and a port if it is not the default one. The scheme may be that of an app, such as capacitor. The error names the
 // form that browsers send, if text has one.
-func CheckOrigin(text string) error {
+func ParseOrigin(text string) (string, error) {
 	sent, err := originOf(text)
 	switch {
 	case err != nil:
-		return errors.New("takes origins like https://shop.example.com, without a path or a *")
+		return "", errors.New("takes origins like https://shop.example.com, without a path or a *")
 	case sent != text:
-		return fmt.Errorf("is never sent by a browser, which sends %s", sent)
+		return "", fmt.Errorf("is never sent by a browser, which sends %s", sent)
 	}
-	return nil
+	return sent, nil
 }
 
 var errOrigin = errors.New("not an origin")

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -46,13 +45,17 @@ func logged(cfg Config, proxies *proxies) gin.HandlerFunc {
 
 // line returns the attributes of the log line.
 func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
+	client := ""
+	if address := x.clientOf(c); address.IsValid() {
+		client = address.String()
+	}
 	line := []slog.Attr{
 		slog.String("method", c.Request.Method),
 		slog.String("path", loggedPath(c)),
 		slog.String("route", c.FullPath()),
 		slog.Int("status", c.Writer.Status()),
 		slog.Duration("took", took.Round(time.Microsecond)),
-		slog.String("client", x.clientOf(c)),
+		slog.String("client", client),
 		slog.String("request", x.id),
 	}
 	if trace := traceOf(c.Request); trace != "" {
@@ -82,24 +85,23 @@ func loggedPath(c *gin.Context) string {
 	if len(path) <= longest && len(c.Params) == 0 {
 		return path
 	}
-	segments := strings.Split(path, "/")
+	segments, route := strings.Split(path, "/"), strings.Split(c.FullPath(), "/")
 	for i, segment := range segments {
-		if len(segment) > longest || len(segment) > shown && isNoID(c, segment) {
+		if len(segment) > longest || len(segment) > shown && i < len(route) && isNoID(c, route[i]) {
 			segments[i] = segment[:shown] + "…"
 		}
 	}
 	return strings.Join(segments, "/")
 }
 
-// isNoID reports whether a segment stands for a parameter of the route that should be an id, and is none.
+// isNoID reports whether a segment of the route is a parameter that should be an id, and is none.
 func isNoID(c *gin.Context, segment string) bool {
-	for _, parameter := range c.Params {
-		if strings.HasSuffix(parameter.Key, "id") && url.PathEscape(parameter.Value) == segment {
-			_, ok := ParseID(parameter.Value)
-			return !ok
-		}
+	name, isParameter := strings.CutPrefix(segment, ":")
+	if !isParameter || !strings.HasSuffix(name, "id") {
+		return false
 	}
-	return false
+	_, ok := ParseID(c.Param(name))
+	return !ok
 }
 
 // level returns Error for what an operator should look into. A client that disconnected is not an error.

@@ -75,12 +75,12 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 		return fmt.Errorf("serve: %w", err)
 	case <-time.After(cfg.DrainDelay):
 	}
+	if err := stopConnecting(listener); err != nil {
+		cfg.Log.Warn("connections in the accept queue may be reset", "error", err)
+	}
+	time.Sleep(acceptTime)
+	_ = listener.Close() // before the connections, so that their clients find no way back
 	if open.count() > 0 {
-		if err := stopConnecting(listener); err != nil {
-			cfg.Log.Warn("connections in the accept queue may be reset", "error", err)
-		}
-		time.Sleep(acceptTime)
-		_ = listener.Close() // before the connections, so that their clients find no way back
 		time.Sleep(quietTime)
 	}
 	silent := time.AfterFunc(silentTime, open.closeSilent)

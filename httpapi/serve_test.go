@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,8 +30,11 @@ func start(t *testing.T, delay time.Duration) (address string, stop func(), ende
 		}
 		return httpapi.OK(c, httpapi.Text{ZH: "好", EN: "good"}, gin.H{"body": string(body)})
 	}))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var network net.ListenConfig
+	network.SetMultipathTCP(false) // as main does
+	listener, err := network.Listen(ctx, "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	listener = httpapi.Bound(listener, httpapi.Bounds{Total: 1000})
 	result := make(chan error, 1)
 	go func() {
 		result <- httpapi.Serve(ctx, listener, engine, httpapi.ServeConfig{Log: silent, DrainDelay: delay, IdleTimeout: time.Minute})
@@ -164,15 +168,16 @@ func TestNoRequestIsResetByAStop(t *testing.T) {
 }
 
 // exchange sends requests on a connection until a response closes it, and returns how many were served. It fails the
-// test if one was not, unless it was the first one, which the server may never have accepted.
+// test if one was not. Elsewhere than on Linux the first one may be lost with a connection that was never accepted.
 func exchange(t *testing.T, conn net.Conn) (served int64) {
+	const lossy = runtime.GOOS != "linux"
 	for reader := bufio.NewReader(conn); ; served++ {
 		_, err := fmt.Fprint(conn, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\ntext")
-		if served == 0 && err != nil {
+		if lossy && served == 0 && err != nil {
 			return 0
 		}
 		response, err := http.ReadResponse(reader, nil)
-		if served == 0 && err != nil {
+		if lossy && served == 0 && err != nil {
 			return 0
 		}
 		if err != nil {

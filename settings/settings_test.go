@@ -76,7 +76,7 @@ func TestAllFaultsAreShownAtOnceOneSentenceEach(t *testing.T) {
 	r.OneOf("WORD", "m", "text", "json")
 	r.SomeOf("LIST", "m", "a", "b", "c")
 	Value(r, "EVEN", "", "m", even)
-	r.Values("ELEMENTS", "m", func(text string) error { _, err := even(text); return err })
+	Values(r, "ELEMENTS", "m", even)
 	r.Address("ADDRESS", "m")
 	r.Secret("SECRET", "m", Fallback{}, func(string) (string, error) { return Masked, nil })
 	require.Equal(t, "fallback", r.Secret("URL", "m", Fallback{Value: "fallback"}, refuse))

@@ -19,14 +19,15 @@ func Value[T any](r *Reader, name, fallback, meaning string, parse func(string) 
 	return value
 }
 
-// Values reads what stands between commas, none of it by default. The error of check is the rest of a sentence
+// Values reads what stands between commas, none of it by default. The error of parse is the rest of a sentence
 // that begins "NAME has ELEMENT but".
-func (r *Reader) Values(name, meaning string, check func(string) error) []string {
-	values := r.list(name, meaning)
-	for _, value := range values {
-		if err := check(value); err != nil {
-			r.Fault(name, "has %q but %w", value, err)
+func Values[T any](r *Reader, name, meaning string, parse func(string) (T, error)) (values []T) {
+	for _, text := range r.list(name, meaning) {
+		value, err := parse(text)
+		if err != nil {
+			r.Fault(name, "has %q but %w", text, err)
 		}
+		values = append(values, value)
 	}
 	return values
 }
