@@ -19,11 +19,7 @@ import (
 // pgbouncer starts PgBouncer in transaction mode with three connections to server and returns its URL.
 func pgbouncer(t *testing.T, server *postgres) string {
 	t.Helper()
-	binary, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		binary, err = exec.LookPath("/usr/sbin/pgbouncer")
-	}
-	need(t, "PgBouncer", err)
+	binary := tool(t, "pgbouncer")
 	port := freePort(t)
 	config := filepath.Join(server.dir, "pgbouncer.ini")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,8 @@ import (
 )
 
 func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
-	base := nginx(t, nil) // with nobody behind it
+	nobody := [2]int{freePort(t), freePort(t)}
+	base := nginx(t, nobody, nobody)
 	for name, test := range map[string]struct {
 		request string
 		status  int
@@ -53,6 +55,37 @@ func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
 			require.Equal(t, test.status, envelope.Code)
 			require.NotEmpty(t, envelope.Msg)
 			require.NotNil(t, envelope.Data)
+		})
+	}
+}
+
+// A replica is gone, or it goes away with a request that it may have carried out.
+func TestThatNoReplicaAnswersIsSaidInTheEnvelope(t *testing.T) {
+	dropping := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(dropping.Close)
+	port := dropping.Listener.Addr().(*net.TCPAddr).Port
+	// HAProxy leaves it to the client to repeat a request on a connection that has had one: it closes it without a word.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	const unavailable, unknown = "服务暂不可用，请稍后重试", "结果未知，请查询后再决定是否重试"
+	for name, proxy := range proxies() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, ports := range [][2]int{{port, port}, {freePort(t), freePort(t)}} {
+				base := proxy(t, ports)
+				read := sendBy(client, "GET", base+"/order/query/1", "", "")
+				require.Equal(t, []any{503, 503, unavailable}, []any{read.status, read.Code, read.Msg}, read.body)
+				write := sendBy(client, "POST", base+"/order/create", "", "{}")
+				require.Equal(t, []any{503, 503}, []any{write.status, write.Code}, write.body)
+				if ports[0] == port {
+					require.Equal(t, unknown, write.Msg)
+				}
+				require.Empty(t, write.header.Get("Retry-After"))
+				require.Equal(t, "application/json; charset=utf-8", write.header.Get("Content-Type"))
+			}
 		})
 	}
 }

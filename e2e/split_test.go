@@ -5,11 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,41 +14,6 @@ import (
 	"userorder/database/databasetest"
 	"userorder/e2e/tutorial"
 )
-
-// nginx starts nginx with deploy/nginx.conf, in which it replaces addresses, and returns its URL.
-func nginx(t *testing.T, replace map[string]string) string {
-	t.Helper()
-	binary, err := exec.LookPath("nginx")
-	if err != nil {
-		binary, err = exec.LookPath("/usr/sbin/nginx")
-	}
-	need(t, "nginx", err)
-	text, err := os.ReadFile("../deploy/nginx.conf")
-	require.NoError(t, err)
-	dir := t.TempDir()
-	port := freePort(t)
-	config := strings.Replace(string(text), "listen 80;", fmt.Sprintf("listen 127.0.0.1:%d;", port), 1)
-	for from, to := range replace {
-		require.Equal(t, 1, strings.Count(config, from), from)
-		config = strings.Replace(config, from, to, 1)
-	}
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} { // the default folders belong to root
-		config = strings.Replace(config, "http {", fmt.Sprintf("http {\n%s_temp_path %s/%s;", kind, dir, kind), 1)
-	}
-	file := filepath.Join(dir, "nginx.conf")
-	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-	command := exec.Command(binary, "-c", file, "-p", dir, "-e", filepath.Join(dir, "error.log"),
-		"-g", fmt.Sprintf("daemon off; master_process off; pid %s/pid;", dir))
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-	})
-	base := fmt.Sprintf("http://127.0.0.1:%d", port)
-	require.Eventually(t, func() bool { return send("GET", base+"/healthz", "", "").status > 0 }, 10*time.Second, 10*time.Millisecond,
-		"nginx does not respond")
-	return base
-}
 
 // split runs each module as a service of its own, with two replicas each, behind nginx.
 type split struct {
@@ -74,10 +35,7 @@ func newSplit(t *testing.T) *split {
 	for n := range 2 {
 		s.users[n], s.orders[n] = s.start("user", n), s.start("order", n)
 	}
-	s.base = nginx(t, map[string]string{
-		"127.0.0.1:5001": fmt.Sprint("127.0.0.1:", ports["user"][0]), "127.0.0.1:5002": fmt.Sprint("127.0.0.1:", ports["user"][1]),
-		"127.0.0.1:5003": fmt.Sprint("127.0.0.1:", ports["order"][0]), "127.0.0.1:5004": fmt.Sprint("127.0.0.1:", ports["order"][1]),
-	})
+	s.base = nginx(t, ports["user"], ports["order"])
 	return s
 }
 

@@ -48,7 +48,7 @@ func startPiped(t *testing.T, settings ...string) (p *program, log *os.File, bas
 func flood(t *testing.T, base string, count int) {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
-	defer transport.CloseIdleConnections() // a connection without a request delays a stop by 5 s: net/http waits for its first
+	defer transport.CloseIdleConnections() // a connection without a request delays a stop by a second
 	client := &http.Client{Transport: transport}
 	var sent, slow, failed atomic.Int64
 	var clients sync.WaitGroup

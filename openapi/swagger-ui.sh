@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches Swagger UI, whose files are part of this repository: page/swagger-ui. To take another version, change the
-# two lines below, run it, and put the new checksums into page_test.go. Needs npm and
+# two lines below, run it, and put the new checksums into openapi_test.go. Needs npm and
 # openssl.
 set -euo pipefail
 cd "$(dirname "$0")/page/swagger-ui"

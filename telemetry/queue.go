@@ -25,7 +25,8 @@ type Queue struct {
 
 	mu         sync.Mutex
 	filled     *sync.Cond
-	lines      [][]byte
+	text       []byte // of the lines that wait
+	lines      int
 	unreported int // lines that were dropped since the reader was told
 	closed     bool
 	ended      chan struct{}
@@ -58,12 +59,13 @@ func lossAsJSON(lines int) []byte {
 func (q *Queue) Write(line []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.lines) >= maxQueued || q.closed {
+	if q.lines >= maxQueued || q.closed {
 		q.unreported++
 		q.lost.Add(1)
 		return len(line), nil
 	}
-	q.lines = append(q.lines, append([]byte(nil), line...))
+	q.text = append(q.text, line...)
+	q.lines++
 	q.filled.Signal()
 	return len(line), nil
 }
@@ -71,10 +73,10 @@ func (q *Queue) Write(line []byte) (int, error) {
 // run passes on what is queued, many lines a call, until the queue is closed and empty.
 func (q *Queue) run() {
 	defer close(q.ended)
+	var text []byte
 	for more := true; more; {
-		var text []byte
 		var lines int
-		if text, lines, more = q.take(); lines > 0 {
+		if text, lines, more = q.take(text); lines > 0 {
 			if _, err := q.w.Write(text); err != nil {
 				q.lost.Add(int64(lines)) // the reader is gone, so there is nobody to tell
 			}
@@ -82,17 +84,16 @@ func (q *Queue) run() {
 	}
 }
 
-// take waits for lines and returns them as one text, their number, and whether there may be more.
-func (q *Queue) take() (text []byte, lines int, more bool) {
+// take waits for lines and returns them as one text, their number, and whether there may be more. The next lines go
+// into spare.
+func (q *Queue) take(spare []byte) (text []byte, lines int, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.lines) == 0 && !q.closed {
+	for q.lines == 0 && !q.closed {
 		q.filled.Wait()
 	}
-	for _, line := range q.lines {
-		text = append(text, line...)
-	}
-	lines, q.lines = len(q.lines), q.lines[:0]
+	text, q.text = q.text, spare[:0]
+	lines, q.lines = q.lines, 0
 	if q.unreported > 0 {
 		text = append(text, q.dropped(q.unreported)...)
 		lines, q.unreported = lines+1, 0
