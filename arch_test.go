@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	".": {"auth", "database", "httpapi", "openapi", "order", "settings", "telemetry", "user", "worker"},
 
 	"user":  {"auth", "database", "httpapi", "worker"},
-	"order": {"auth", "database", "httpapi", "worker"},
+	"order": {"auth", "database", "httpapi"},
 
 	"auth":      {"disk", "httpapi"},
 	"openapi":   {"httpapi"},

@@ -29,18 +29,19 @@ func backup(ctx context.Context, cfg Config, in invocation) error {
 }
 
 // migrate brings the tables of the served modules up to date.
-func migrate(ctx context.Context, cfg Config, in invocation) error {
-	log := telemetry.NewLogger(telemetry.LogConfig{Level: cfg.LogLevel, JSON: cfg.LogJSON, NoColor: true}, in.stdout)
+func migrate(ctx context.Context, cfg Config, in invocation) (err error) {
+	cfg.Database.CheckOnly = false
+	cfg.Database.Log = telemetry.NewLogger(telemetry.LogConfig{Level: cfg.LogLevel, JSON: cfg.LogJSON, NoColor: true}, in.stdout)
+	opened, err := openDatabases(ctx, cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
 	for _, m := range cfg.served() {
-		url := cfg.DatabaseURLs[m.name]
-		db, err := database.Open(ctx, url, database.Options{Log: log})
-		if err != nil {
+		if err := m.migrate(ctx, opened[m.name]); err != nil {
 			return err
 		}
-		if err := errors.Join(m.migrate(ctx, db), db.Close()); err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(in.stdout, "The tables of %s in %s are up to date.\n", m.name, database.Redact(url))
+		_, _ = fmt.Fprintf(in.stdout, "The tables of %s in %s are up to date.\n", m.name, database.Redact(cfg.DatabaseURLs[m.name]))
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func readLimits(s *settings.Reader) Limits {
 		Registrations: limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10", "registrations of one client address"),
 		Connections: s.Integer("MAX_CONNECTIONS_PER_CLIENT", 1000, 1, 1_000_000,
 			"open connections of one client address; trusted proxies are exempt"),
-		Failures: settings.Value(s, "LOGIN_FAILURES", "5/15m", "wrong passwords for one account before it is slowed down", parseFailures),
+		Failures: settings.Value(s, "LOGIN_FAILURES", "5/15m", "wrong passwords for one account before it is slowed down", user.ParseFailures),
 	}
 	limits.Failures.Delay = s.Duration("LOGIN_DELAY", time.Second, time.Millisecond, day,
 		"how long an account with too many is refused; doubles each time")
@@ -128,11 +128,6 @@ func readLimits(s *settings.Reader) Limits {
 		return Limits{}
 	}
 	return limits
-}
-
-func parseFailures(text string) (throttle user.Throttle, err error) {
-	throttle.Failures, throttle.Window, err = user.ParseFailures(text)
-	return throttle, err
 }
 
 func readDatabases(s *settings.Reader, cfg *Config) {

@@ -151,7 +151,6 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 			return nil, err
 		}
 		orders.Mount(s.engine.Group("/order"))
-		s.jobs = append(s.jobs, orders.Jobs()...)
 	}
 	return s, openapi.Mount(s.engine, telemetry.ReadBuild().Version)
 }

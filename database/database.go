@@ -63,14 +63,14 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
 	engine, err := open(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
 	db := &DB{engine: engine, checkOnly: options.CheckOnly, log: options.Log}
-	if db.log == nil {
-		db.log = slog.New(slog.DiscardHandler)
-	}
 	if err := db.inspect(ctx, options); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)

@@ -46,9 +46,10 @@
 // # Goroutines
 //
 // The writer's goroutine, started by Open, owns the writing connection: nothing else may use it while the writer runs.
-// Twice a second, between two groups, it looks whether its file is still where it was (sqlite_watch.go). A reader belongs to the goroutine that has taken it; the timer's goroutine may only interrupt it. The function given to
-// Write runs on the writer's goroutine on SQLite and on the caller's on PostgreSQL, and never outlives the call; its panic
-// reaches the caller on both. pgx's pool has goroutines of its own. Close ends all of them.
+// Twice a second, between two groups, it looks whether its file is still where it was (sqlite_watch.go). A reader belongs
+// to the goroutine that has taken it; the timer's goroutine may only interrupt it. The function given to Write runs on the
+// writer's goroutine on SQLite and on the caller's on PostgreSQL, and never outlives the call; its panic reaches the caller
+// on both. pgx's pool has goroutines of its own. Close ends all of them.
 //
 // # Errors
 //

@@ -23,11 +23,14 @@ type StepTx struct {
 	dialect goose.Dialect
 }
 
-// LockTable keeps other processes from writing to a table until the end of the transaction. They may go on reading. On
-// SQLite there is no other process.
+// LockTable keeps other processes from writing to a table until the end of the transaction. They may go on reading. It
+// waits for four seconds at most, since whoever writes meanwhile waits behind it. On SQLite there is no other process.
 func (tx *StepTx) LockTable(ctx context.Context, table string) error {
 	if tx.dialect != goose.DialectPostgres {
 		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '4s'"); err != nil {
+		return err
 	}
 	_, err := tx.ExecContext(ctx, "LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE")
 	return err

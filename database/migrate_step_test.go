@@ -59,3 +59,25 @@ func TestAStepThatFailsLeavesNothingBehind(t *testing.T) {
 		require.ErrorContains(t, checkOnly(t, url).Migrate(t.Context(), "notes", release(), step), "is at version 1 and must be at 2")
 	})
 }
+
+func TestAStepGivesUpATableThatIsLockedForLong(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Postgres(t)
+	db, beside := databasetest.Open(t, url), databasetest.Open(t, url)
+	require.NoError(t, db.Migrate(t.Context(), "notes", release()))
+	locked, unlock := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = beside.Write(context.Background(), func(tx *database.Tx) error {
+			_, err := tx.Exec("LOCK TABLE notes")
+			close(locked)
+			<-unlock
+			return err
+		})
+	}()
+	<-locked
+	step := database.Step{Version: 2, Do: func(ctx context.Context, tx *database.StepTx) error { return tx.LockTable(ctx, "notes") }}
+	err := db.Migrate(t.Context(), "notes", release(), step)
+	close(unlock)
+	require.ErrorContains(t, err, "lock timeout")
+	require.NoError(t, db.Migrate(t.Context(), "notes", release(), step))
+}

@@ -153,10 +153,11 @@ func TestExecCountsNoRowsOfOtherStatements(t *testing.T) {
 			require.NoError(t, err)
 			require.Zero(t, rows, statement)
 			require.NoError(t, db.Write(ctx, func(tx *database.Tx) error {
-				rows, err := tx.Exec("DELETE FROM notes")
-				require.EqualValues(t, 3, rows)
+				var err error
+				rows, err = tx.Exec("DELETE FROM notes")
 				return err
 			}))
+			require.EqualValues(t, 3, rows)
 		}
 	})
 }

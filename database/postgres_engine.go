@@ -233,7 +233,7 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 	switch err := tx.Commit(ctx); {
 	case err == nil:
 		return nil
-	case lostToAnother(err), errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, pgx.ErrTxClosed): // not kept
+	case isRefused(err), errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, pgx.ErrTxClosed): // not kept
 		return classify(err)
 	default:
 		return fmt.Errorf("%w: commit: %w", ErrOutcomeUnknown, err)

@@ -70,6 +70,25 @@ func TestATransactionThatAlwaysLosesGivesUp(t *testing.T) {
 	require.Equal(t, 3, attempts)
 }
 
+func TestACommitThatTheServerRefusesIsNotKeptAndNotUnknown(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t))
+	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
+	_, err := db.Exec(t.Context(), "CREATE TABLE comments (note BIGINT REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED)")
+	require.NoError(t, err)
+	const orphan = "INSERT INTO comments (note) VALUES (404)" // which is noticed by the COMMIT
+	_, alone := db.Exec(t.Context(), orphan)
+	together := db.Write(t.Context(), func(tx *database.Tx) error {
+		_, err := tx.Exec(orphan)
+		return err
+	})
+	for _, err := range []error{alone, together} {
+		require.ErrorContains(t, err, "23503")
+		require.NotErrorIs(t, err, database.ErrOutcomeUnknown)
+		require.NotErrorIs(t, err, database.ErrUnavailable)
+	}
+}
+
 func TestTwoTransactionsThatWaitForEachOtherBothSucceed(t *testing.T) {
 	t.Parallel()
 	db := databasetest.Open(t, databasetest.Postgres(t))

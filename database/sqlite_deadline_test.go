@@ -19,7 +19,7 @@ func requireTimeout(t *testing.T, start time.Time, err error) {
 
 func TestAWriteThatDoesNotGetItsTurnGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		release := busy(t, db)
 		start := time.Now()
 		requireTimeout(t, start, db.Write(t.Context(), insert("never")))
@@ -30,7 +30,7 @@ func TestAWriteThatDoesNotGetItsTurnGivesUp(t *testing.T) {
 
 func TestAQueryThatGetsNoConnectionGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, file := openFile(t)
+		db, file, _ := openFile(t)
 		for range file.readers.size {
 			conn, _, err := file.readers.take(t.Context())
 			require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestAQueryThatGetsNoConnectionGivesUp(t *testing.T) {
 
 func TestAQueryThatRunsTooLongIsInterrupted(t *testing.T) {
 	t.Parallel()
-	db, _ := openFile(t)
+	db, _, _ := openFile(t)
 	start := time.Now()
 	var n int
 	requireTimeout(t, start, db.QueryRow(t.Context(), endless).Scan(&n))
@@ -55,7 +55,7 @@ func TestAQueryThatRunsTooLongIsInterrupted(t *testing.T) {
 
 func TestACollectThatRunsTooLongIsInterrupted(t *testing.T) {
 	t.Parallel()
-	db, _ := openFile(t)
+	db, _, _ := openFile(t)
 	start := time.Now()
 	_, err := Collect(t.Context(), db, func(row *Row) (n int, err error) { return n, row.Scan(&n) }, endless)
 	requireTimeout(t, start, err)
@@ -64,7 +64,7 @@ func TestACollectThatRunsTooLongIsInterrupted(t *testing.T) {
 
 func TestTheTimeThatAQueryHasWaitedForAConnectionIsTakenFromItsTime(t *testing.T) {
 	t.Parallel()
-	db, file := openFile(t)
+	db, file, _ := openFile(t)
 	var taken []*reader
 	for range file.readers.size {
 		conn, _, err := file.readers.take(t.Context())
@@ -87,7 +87,7 @@ const endless = `WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1
 
 func TestAFileThatTakesTooLongToCheckIsOpenedAllTheSame(t *testing.T) {
 	t.Parallel()
-	db, file := openFile(t)
+	db, file, _ := openFile(t)
 	require.NoError(t, db.Write(t.Context(), func(tx *Tx) error {
 		_, err := tx.Exec(`INSERT INTO notes (body)
 			WITH RECURSIVE naturals (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM naturals LIMIT 10000) SELECT n FROM naturals`)

@@ -159,7 +159,7 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 		}
 	}
 	var tables int
-	return f.readers.queryRow(ctx, "SELECT count(*) FROM sqlite_schema", nil, []any{&tables})
+	return f.queryRow(ctx, "SELECT count(*) FROM sqlite_schema", nil, []any{&tables})
 }
 
 // requireNewKeys has nothing to do: SQLite generates keys beyond the highest one in the table, whatever its sequence says.

@@ -45,8 +45,8 @@ func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, m
 	if err := requireRegular(target); err != nil {
 		return nil, false, err
 	}
-	// The lock comes before everything that opens the file: closing a file, even one opened only to look at it, releases all locks that this process
-	// has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+	// The lock comes before everything that opens the file: closing a file, even one opened only to look at it, releases
+	// all locks that this process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 	if lock, err = lockFile(target); err != nil {
 		return nil, false, err
 	}

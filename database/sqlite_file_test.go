@@ -188,6 +188,18 @@ func TestASymbolicLinkIsTheFileItLeadsTo(t *testing.T) {
 	require.ErrorContains(t, err, "another process is using it")
 }
 
+func TestAFileIsTheSameThroughALinkToItsFolderEvenBeforeItExists(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(folder, link))
+	one, other := "sqlite:"+filepath.Join(folder, "app.db"), "sqlite:"+filepath.Join(link, "app.db")
+	require.True(t, database.SameFile(one, other))
+	databasetest.Open(t, one)
+	require.True(t, database.SameFile(one, other))
+	require.False(t, database.SameFile(one, "sqlite:"+filepath.Join(link, "other.db")))
+}
+
 func TestALinkToAFileThatIsNotThereIsRefused(t *testing.T) {
 	t.Parallel()
 	link := filepath.Join(t.TempDir(), "link.db")

@@ -100,10 +100,10 @@ func TestARefusalDoesNotOutliveItsGroup(t *testing.T) {
 		for _, member := range members {
 			t.Run(loss.name+": "+member.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					db, file := openFile(t)
+					db, file, seen := openFile(t)
 					failCommits(t, file)
 					require.NoError(t, db.Write(t.Context(), insert("free")))
-					groups := file.writer.groups.Load()
+					groups := seen.groups.Load()
 					release := busy(t, db)
 					first := queue(t.Context(), db, func(tx *Tx) error {
 						_, err := tx.Exec("UPDATE notes SET body = 'taken' WHERE body = 'free'")
@@ -123,7 +123,7 @@ func TestARefusalDoesNotOutliveItsGroup(t *testing.T) {
 					if errors.Is(loss.want, ErrUnavailable) {
 						require.NotErrorIs(t, err, ErrOutcomeUnknown, "it was certainly undone")
 					}
-					require.EqualValues(t, 1, file.writer.groups.Load()-groups)
+					require.EqualValues(t, 1, seen.groups.Load()-groups)
 					var body string
 					require.NoError(t, db.QueryRow(t.Context(), "SELECT body FROM notes").Scan(&body))
 					require.Equal(t, "free", body)
@@ -137,7 +137,7 @@ func TestARefusalInAGroupThatIsKeptStands(t *testing.T) {
 	for _, member := range members[1:] {
 		t.Run(member.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				db, _ := openFile(t)
+				db, _, _ := openFile(t)
 				require.NoError(t, db.Write(t.Context(), insert("free")))
 				release := busy(t, db)
 				first := queue(t.Context(), db, func(tx *Tx) error {
@@ -162,7 +162,7 @@ func TestARefusalForWhatIsOnDiskStands(t *testing.T) {
 	for name, lose := range map[string]func(*Tx) error{"a COMMIT that fails": tag, "a transaction that is rolled back": rollBack} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				db, file := openFile(t)
+				db, file, _ := openFile(t)
 				failCommits(t, file)
 				require.NoError(t, db.Write(t.Context(), insert("taken")))
 				running, hold := make(chan struct{}), make(chan struct{})
@@ -187,7 +187,7 @@ func TestARefusalForWhatIsOnDiskStands(t *testing.T) {
 
 func TestTheFirstMemberKeepsTheErrorByWhichItLosesTheGroup(t *testing.T) {
 	t.Parallel()
-	db, _ := openFile(t)
+	db, _, _ := openFile(t)
 	require.NoError(t, db.Write(t.Context(), insert("taken")))
 	err := db.Write(t.Context(), func(tx *Tx) error {
 		_, err := tx.Exec("INSERT OR ROLLBACK INTO notes (body) VALUES ('taken')")
@@ -198,7 +198,7 @@ func TestTheFirstMemberKeepsTheErrorByWhichItLosesTheGroup(t *testing.T) {
 
 func TestACallerThatLeavesIsNotRefusedForARowThatMayBeLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		release := busy(t, db)
 		first := queue(t.Context(), db, insert("taken"))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -224,7 +224,7 @@ func TestACallerThatLeavesIsNotRefusedForARowThatMayBeLost(t *testing.T) {
 
 func TestAPanicIsTheCallersWhateverBecomesOfItsGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		release := busy(t, db)
 		panicked := joins(func() (err error) {
 			defer func() { err, _ = recover().(error) }()
@@ -239,7 +239,7 @@ func TestAPanicIsTheCallersWhateverBecomesOfItsGroup(t *testing.T) {
 
 func TestAFileThatAnotherProgramLocksIsUnavailable(t *testing.T) {
 	t.Parallel()
-	db, file := openFile(t)
+	db, file, _ := openFile(t)
 	require.NoError(t, file.writer.exec("PRAGMA busy_timeout = 1"))
 	other, err := sqlite.Open(file.path, sqlite.ReadWrite)
 	require.NoError(t, err)

@@ -121,13 +121,16 @@ func SameFile(url, other string) bool {
 	return ok && otherOK && realPath(path) == realPath(otherPath)
 }
 
-// realPath returns the absolute path of a file without symbolic links.
+// realPath returns the absolute path of a file, which need not exist, without symbolic links.
 func realPath(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil { // the file exists
+	if target, err := filepath.EvalSymlinks(path); err == nil {
 		return target
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(folder, filepath.Base(path))
 	}
 	return path
 }

@@ -13,7 +13,7 @@ import (
 
 func TestAConnectionRefusesWhatItCannotConvert(t *testing.T) {
 	t.Parallel()
-	db, _ := openFile(t)
+	db, _, _ := openFile(t)
 	require.NoError(t, db.Write(t.Context(), insert("text")))
 	var number int64
 	var text string
@@ -48,7 +48,7 @@ func TestAConnectionRefusesWhatItCannotConvert(t *testing.T) {
 
 func TestAQueryIsNotInterruptedForTheTimeOfTheOneBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, file := openFile(t)
+		db, file, _ := openFile(t)
 		require.NoError(t, db.Write(t.Context(), insert("a")))
 		c, _, err := file.readers.take(t.Context())
 		require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestAQueryIsNotInterruptedForTheTimeOfTheOneBeforeIt(t *testing.T) {
 func TestReadersCloseWhileQueriesCome(t *testing.T) {
 	t.Parallel()
 	for range 50 {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		var group sync.WaitGroup
 		for range 16 {
 			group.Go(func() {
@@ -93,7 +93,7 @@ func TestReadersCloseWhileQueriesCome(t *testing.T) {
 // fails in another way.
 func TestWhatAStatementHasHalfDoneIsNotKept(t *testing.T) {
 	t.Parallel()
-	db, _ := openFile(t)
+	db, _, _ := openFile(t)
 	_, err := db.Exec(t.Context(), "CREATE TABLE strict (a INTEGER) STRICT")
 	require.NoError(t, err)
 	for _, statement := range []string{
@@ -114,8 +114,8 @@ func TestWhatAStatementHasHalfDoneIsNotKept(t *testing.T) {
 
 func TestOneStatementThatFailsDoesNoHarmToItsGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, file := openFile(t)
-		groups := file.writer.groups.Load()
+		db, _, seen := openFile(t)
+		groups := seen.groups.Load()
 		release := busy(t, db)
 		results := make(chan error, 50)
 		for i := range 50 {
@@ -135,6 +135,6 @@ func TestOneStatementThatFailsDoesNoHarmToItsGroup(t *testing.T) {
 		}
 		require.Equal(t, 1, failed)
 		require.Equal(t, 49, count(t, db))
-		require.EqualValues(t, 1, file.writer.groups.Load()-groups)
+		require.EqualValues(t, 1, seen.groups.Load()-groups)
 	})
 }

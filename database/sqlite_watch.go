@@ -102,9 +102,7 @@ func (w *writer) lookAfterFile() {
 // lose stops all writing because of cause and logs it.
 func (w *writer) lose(cause error) {
 	w.fail(cause)
-	if w.watch.log != nil {
-		w.watch.log.Error("no more writes until a restart", "error", cause)
-	}
+	w.watch.log.Error("no more writes until a restart", "error", cause)
 }
 
 // explain returns an error that says what has happened to the file, and the remedy.

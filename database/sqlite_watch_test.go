@@ -289,7 +289,7 @@ func TestAnErrorThatTellsNothingOfTheFileIsNoReasonToStop(t *testing.T) {
 }
 
 func BenchmarkALookAtTheFile(b *testing.B) {
-	_, file := openFile(b)
+	_, file, _ := openFile(b)
 	for b.Loop() {
 		if file.writer.watch.look() != intact {
 			b.Fatal("it is lost")

@@ -44,7 +44,6 @@ type writer struct {
 	broken  atomic.Pointer[error] // why nothing may be written until a restart
 	stalled atomic.Bool           // the last group was lost
 
-	groups, writes atomic.Int64
 }
 
 // newWriter returns a writer that owns conn until stop has returned. It calls committed, unless that is nil, after each
@@ -221,8 +220,6 @@ func (w *writer) commit(group []*call, lost error, began time.Time) {
 	if lost != nil {
 		_ = w.exec("ROLLBACK") // SQLite may have done so already
 	}
-	w.groups.Add(1)
-	w.writes.Add(int64(len(group)))
 	if w.committed != nil {
 		w.committed(len(group), time.Since(began))
 	}

@@ -9,20 +9,30 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 // openFile opens a fresh file with a table of notes. It also returns the engine.
-func openFile(t testing.TB) (*DB, *sqliteFile) {
-	db, err := Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), Options{})
+// commits counts groups of writes, as Options.Committed.
+type commits struct{ groups, writes atomic.Int64 }
+
+func (c *commits) add(writes int, _ time.Duration) {
+	c.groups.Add(1)
+	c.writes.Add(int64(writes))
+}
+
+func openFile(t testing.TB) (*DB, *sqliteFile, *commits) {
+	seen := &commits{}
+	db, err := Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), Options{Committed: seen.add})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Write(context.Background(), func(tx *Tx) error {
 		_, err := tx.Exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT UNIQUE)")
 		return err
 	}))
-	return db, db.engine.(*sqliteFile)
+	return db, db.engine.(*sqliteFile), seen
 }
 
 func insert(body string) func(*Tx) error {
@@ -65,8 +75,8 @@ func queue(ctx context.Context, db *DB, fn func(*Tx) error) (result <-chan error
 
 func TestCallersThatWaitShareOneTransaction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, file := openFile(t)
-		groups := file.writer.groups.Load()
+		db, _, seen := openFile(t)
+		groups := seen.groups.Load()
 		release := busy(t, db)
 		var results []<-chan error
 		for i := range 50 {
@@ -78,13 +88,13 @@ func TestCallersThatWaitShareOneTransaction(t *testing.T) {
 		}
 		require.True(t, IsUniqueViolation(<-results[49]))
 		require.Equal(t, 49, count(t, db), "the one that failed did no harm")
-		require.EqualValues(t, 1, file.writer.groups.Load()-groups)
+		require.EqualValues(t, 1, seen.groups.Load()-groups)
 	})
 }
 
 func TestACallerWhoseContextEndsInTheQueueIsTakenOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		release := busy(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
 		result := queue(ctx, db, insert("never"))
@@ -98,7 +108,7 @@ func TestACallerWhoseContextEndsInTheQueueIsTakenOut(t *testing.T) {
 
 func TestACallerThatLeavesDuringTheCommitIsToldThatNobodyKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		release := busy(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
 		first := queue(ctx, db, insert("first"))
@@ -121,7 +131,7 @@ func TestACallerThatLeavesDuringTheCommitIsToldThatNobodyKnows(t *testing.T) {
 
 func TestATransactionThatSQLiteRollsBackFailsForAllOfItsGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		release := busy(t, db)
 		well := queue(t.Context(), db, insert("well"))
 		full := queue(t.Context(), db, func(tx *Tx) error {
@@ -139,7 +149,7 @@ func TestATransactionThatSQLiteRollsBackFailsForAllOfItsGroup(t *testing.T) {
 
 func TestTheErrorOfOneCallerIsNeverThatOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, _ := openFile(t)
+		db, _, _ := openFile(t)
 		require.NoError(t, db.Write(t.Context(), insert("taken")))
 		release := busy(t, db)
 		clean := queue(t.Context(), db, insert("free"))
@@ -159,7 +169,7 @@ func TestTheErrorOfOneCallerIsNeverThatOfAnother(t *testing.T) {
 
 func TestAFailedCommitIsUnknownAndStopsAllWriting(t *testing.T) {
 	t.Parallel()
-	db, file := openFile(t)
+	db, file, _ := openFile(t)
 	failCommits(t, file)
 	err := db.Write(t.Context(), tag)
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
@@ -173,7 +183,7 @@ func TestAFailedCommitIsUnknownAndStopsAllWriting(t *testing.T) {
 
 func TestCloseRefusesLaterCallers(t *testing.T) {
 	t.Parallel()
-	db, _ := openFile(t)
+	db, _, _ := openFile(t)
 	var group sync.WaitGroup
 	var acknowledged atomic.Int64
 	for range 20 {
@@ -208,8 +218,8 @@ func TestCloseRefusesLaterCallers(t *testing.T) {
 func BenchmarkWrite(b *testing.B) {
 	for _, callers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			db, file := openFile(b)
-			groups, writes := file.writer.groups.Load(), file.writer.writes.Load()
+			db, _, seen := openFile(b)
+			groups, writes := seen.groups.Load(), seen.writes.Load()
 			var left atomic.Int64
 			left.Store(int64(b.N))
 			b.ResetTimer()
@@ -226,7 +236,7 @@ func BenchmarkWrite(b *testing.B) {
 			}
 			group.Wait()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
-			groups, writes = file.writer.groups.Load()-groups, file.writer.writes.Load()-writes
+			groups, writes = seen.groups.Load()-groups, seen.writes.Load()-writes
 			b.ReportMetric(float64(writes)/float64(groups), "writes/group")
 		})
 	}
@@ -234,7 +244,7 @@ func BenchmarkWrite(b *testing.B) {
 
 // BenchmarkQueryRow reads one row by its key.
 func BenchmarkQueryRow(b *testing.B) {
-	db, _ := openFile(b)
+	db, _, _ := openFile(b)
 	require.NoError(b, db.Write(b.Context(), insert("a")))
 	b.ReportAllocs()
 	for b.Loop() {

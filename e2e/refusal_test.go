@@ -61,7 +61,7 @@ func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
 
 // A replica is gone, or it goes away with a request that it may have carried out.
 func TestThatNoReplicaAnswersIsSaidInTheEnvelope(t *testing.T) {
-	dropping := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	dropping := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" {
 			panic(http.ErrAbortHandler)
 		}

@@ -10,7 +10,6 @@ import (
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
-	"userorder/worker"
 )
 
 //go:embed migrations
@@ -70,6 +69,3 @@ func (m *Module) Mount(g *gin.RouterGroup) {
 		g.DELETE("/cancel"+path, httpapi.Handle(m.handler.cancel))
 	}
 }
-
-// Jobs returns what the module does in the background, which is nothing.
-func (m *Module) Jobs() []worker.Job { return nil }

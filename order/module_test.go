@@ -135,11 +135,6 @@ func TestTheLogOfACreateNamesTheOrder(t *testing.T) {
 	})
 }
 
-func TestTheModuleHasNoJobs(t *testing.T) {
-	c := alone(t, databasetest.Open(t, databasetest.SQLite(t)))
-	require.Empty(t, c.module.Jobs())
-}
-
 func TestIDsAreNeverReused(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		c := alone(t, db)

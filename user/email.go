@@ -24,12 +24,13 @@ func (e *email) UnmarshalText(text []byte) error {
 	validate := binding.Validator.Engine().(*validator.Validate)
 	address := string(text)
 	at := strings.LastIndexByte(address, '@')
-	if _, err := httpapi.DomainToASCII(address[at+1:]); err != nil {
+	if at < 1 || at > maxLocalPart || len(address) > maxEmail || strings.ContainsRune(address, '"') {
+		return textEmail
+	}
+	if _, err := httpapi.DomainToASCII(address[at+1:]); err != nil { // quadratic in the length
 		return textEmail
 	}
 	switch {
-	case at < 1, at > maxLocalPart, len(address) > maxEmail, strings.ContainsRune(address, '"'):
-		return textEmail
 	case strings.ContainsFunc(address, isInvisible), validate.Var(address, "email") != nil:
 		return textEmail
 	}

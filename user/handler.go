@@ -1,6 +1,7 @@
 package user
 
 import (
+	"errors"
 	"log/slog"
 
 	"github.com/gin-gonic/gin"
@@ -51,11 +52,13 @@ func (h handler) login(c *gin.Context) error {
 	}
 	granted, id, err := h.service.login(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password)
 	switch {
-	case err != nil && id == 0:
+	case err != nil && id != 0:
+		httpapi.Annotate(c, slog.Int64("account", id))
+		return err
+	case errors.Is(err, errCredentials):
 		httpapi.Annotate(c, slog.String("account", "unknown")) // and not the name as typed, which may be a password
 		return err
 	case err != nil:
-		httpapi.Annotate(c, slog.Int64("account", id))
 		return err
 	}
 	httpapi.Annotate(c, slog.Int64("user", id))

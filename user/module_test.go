@@ -1,6 +1,7 @@
 package user
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,13 +32,17 @@ func alone(t *testing.T, db *database.DB) (http.Handler, *Module) {
 
 // mounted is alone for any configuration. The tokens and the HashConcurrency are its own.
 func mounted(t *testing.T, cfg Config) (http.Handler, *Module) {
+	return logged(t, cfg, slog.New(slog.DiscardHandler))
+}
+
+func logged(t *testing.T, cfg Config, log *slog.Logger) (http.Handler, *Module) {
 	tokens, err := auth.NewTokens(auth.Config{Secret: []byte(strings.Repeat("s", 32)), TTL: time.Hour})
 	require.NoError(t, err)
 	cfg.Tokens, cfg.HashConcurrency = tokens, 1
 	module, err := New(t.Context(), cfg)
 	require.NoError(t, err)
 	engine, err := httpapi.NewEngine(httpapi.Config{
-		Log: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
+		Log: log, Ready: func(context.Context) error { return nil },
 	})
 	require.NoError(t, err)
 	module.Mount(engine.Group("/user"))
@@ -92,6 +98,30 @@ func TestLoginDoesNotTellWhichNamesHaveAccounts(t *testing.T) {
 			w := httpapitest.Call(handler, "POST /user/login", "", body)
 			require.Equal(t, 200, w.Code, name)
 			require.JSONEq(t, `{"code":1,"msg":"用户名或密码错误","data":{}}`, w.Body.String(), name)
+		}
+	})
+}
+
+func TestALoginThatFailsIsLoggedWithTheAccountsNumberAndNeverTheName(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		var log bytes.Buffer
+		handler, _ := logged(t, Config{DB: db, Throttle: Throttle{
+			Failures: 2, Window: time.Hour, Delay: time.Hour, MaxDelay: time.Hour,
+		}}, slog.New(slog.NewTextHandler(&log, nil)))
+		register(handler, "test")
+		for _, test := range []struct{ name, password, want string }{
+			{"hunter2", "test123", "status=200 account=unknown"},
+			{"hunter2 hunter2", "test123", "status=200 account=unknown"}, // no account can have that name
+			{"test", "hunter2", "status=200 account=1"},
+			{"test", "h", "status=200 account=1"}, // no account can have that password
+			{"test", "test123", "status=429"},     // nobody has looked whose name it is
+			{"hunter2", "test123", "status=200 account=unknown"},
+		} {
+			log.Reset()
+			try(handler, test.name, test.password)
+			found := regexp.MustCompile(`status=\d+|account=\w+`).FindAllString(log.String(), -1)
+			require.Equal(t, test.want, strings.Join(found, " "), log.String())
+			require.NotContains(t, log.String(), "hunter2")
 		}
 	})
 }

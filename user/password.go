@@ -17,6 +17,10 @@ type password string
 
 const minPassword, maxPassword = 6, 128 // code points
 
+// maxTyped is the maximum length in bytes of what may become a password: a code point composes at most four, and each of
+// them has at most four bytes.
+const maxTyped = 4 * 4 * maxPassword
+
 // UnmarshalText prepares the password and checks its length, and nothing else.
 func (p *password) UnmarshalText(text []byte) error {
 	prepared := prepare(string(text))
@@ -46,8 +50,11 @@ func candidatesOf(plain string) (candidates []string) {
 }
 
 // prepare maps a password as the OpaqueString profile does (RFC 8265, section 4.2.2): spaces of all kinds are one, and
-// characters are composed, because keyboards of two devices differ in both. Unlike the profile it refuses nothing.
+// characters are composed, because keyboards of two devices differ in both. Unlike the profile it refuses nothing. What is too long anyway it returns as it is.
 func prepare(plain string) string {
+	if len(plain) > maxTyped {
+		return plain
+	}
 	spaced := strings.Map(func(char rune) rune {
 		if unicode.Is(unicode.Zs, char) {
 			return ' '

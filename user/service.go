@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -30,12 +31,17 @@ func (s *service) register(ctx context.Context, client netip.Prefix, name userna
 	if err != nil {
 		return 0, err
 	}
+	if name.earlierKey() != name.key { // the index knows nothing of an account that an earlier release has registered
+		if _, err := s.store.credentials(ctx, name); !errors.Is(err, errNotFound) {
+			return 0, cmp.Or[error](err, errNameTaken)
+		}
+	}
 	return s.store.insert(ctx, name, address, hash, s.now())
 }
 
 // login returns access to the account with this name and password, and the account's id, or errCredentials,
-// errTooManyFailures or errBusy. With errCredentials the id, for the log, is that of the account whose password is wrong,
-// or 0 if no account has the name. A name without an account costs the same hash as any other and is throttled alike, so
+// errTooManyFailures or errBusy. With an error the id, for the log, is that of the account with the name, or 0 if none
+// has it or it was not looked up. A name without an account costs the same hash as any other and is throttled alike, so
 // that neither the answer nor the time it takes tells which names exist.
 func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain string) (granted access, id int64, err error) {
 	var name username
@@ -50,7 +56,7 @@ func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain s
 	case errors.Is(err, errCredentials):
 		return access{}, id, s.throttle.wrong(ctx, name)
 	case err != nil:
-		return access{}, 0, err
+		return access{}, id, err
 	}
 	if err := s.throttle.right(ctx, name); err != nil {
 		return access{}, id, err
@@ -62,15 +68,11 @@ func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain s
 	return granted, id, err
 }
 
-// authenticate returns the id of the account with this name and password, or errCredentials or errBusy. outdated is its
-// hash if a new one would be made in another way, and empty otherwise.
+// authenticate returns the id of the account with this name, and errCredentials if the password is not its own or the
+// name is nobody's, or errBusy. outdated is its hash if a new one would be made in another way, and empty otherwise.
 func (s *service) authenticate(
 	ctx context.Context, client netip.Prefix, name username, plain string,
 ) (id int64, outdated string, err error) {
-	candidates := candidatesOf(plain)
-	if len(candidates) == 0 {
-		return 0, "", errCredentials
-	}
 	stored, err := s.store.credentials(ctx, name)
 	unknown := errors.Is(err, errNotFound)
 	switch {
@@ -80,9 +82,9 @@ func (s *service) authenticate(
 		return 0, "", err
 	}
 	var ok, old bool
-	for i, candidate := range candidates {
+	for i, candidate := range candidatesOf(plain) {
 		if ok, old, err = s.hasher.verify(ctx, client, candidate, stored.hash); err != nil {
-			return 0, "", err
+			return stored.id, "", err
 		}
 		if old = old || i > 0; ok {
 			break

@@ -1,7 +1,6 @@
 package user
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -20,11 +19,6 @@ func (s *store) insert(ctx context.Context, name username, address email, hash s
 	const query = `
 		INSERT INTO users (username, username_key, email, password_hash, created_at)
 		VALUES ($1, $2, $3, $4, $5)`
-	if earlier := name.earlierKey(); earlier != name.key {
-		if _, err := s.credentials(ctx, name); !errors.Is(err, errNotFound) {
-			return 0, cmp.Or[error](err, errNameTaken)
-		}
-	}
 	id, err = s.db.Insert(ctx, query, name.typed, name.key, string(address), hash, at.UnixMilli())
 	switch {
 	case database.IsUniqueViolation(err):

@@ -36,14 +36,14 @@ func (t Throttle) Check() error {
 
 var errFailures = errors.New("must be COUNT/TIME, like 5/15m")
 
-// ParseFailures parses the Failures and the Window of a Throttle from COUNT/TIME, such as 5/15m, within the bounds of
+// ParseFailures parses COUNT/TIME, such as 5/15m, into the Failures and the Window of a Throttle, within the bounds of
 // httpapi.ParseLimit. The text of the error continues a sentence such as "x must be …".
-func ParseFailures(text string) (count int, window time.Duration, err error) {
+func ParseFailures(text string) (Throttle, error) {
 	limit, err := httpapi.ParseLimit(text)
 	if err != nil || strings.Contains(text, ":") {
-		return 0, 0, errFailures
+		return Throttle{}, errFailures
 	}
-	return limit.Count, limit.Per, nil
+	return Throttle{Failures: limit.Count, Window: limit.Per}, nil
 }
 
 // errTooManyFailures means that passwords for this name are not checked during a delay, whether or not an account has the

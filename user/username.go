@@ -32,8 +32,11 @@ const maxUsername = 64
 // white space around the name, which phones add. Names that differ only in case or width have the same key.
 func (n *username) UnmarshalText(text []byte) error {
 	typed := strings.TrimSpace(string(text))
+	if utf8.RuneCountInString(typed) > maxUsername {
+		return textUsername
+	}
 	key, err := keyOf(typed)
-	if err != nil || key == "" || utf8.RuneCountInString(typed) > maxUsername {
+	if err != nil || key == "" {
 		return textUsername
 	}
 	*n = username{typed: typed, key: key}
