@@ -55,7 +55,11 @@ func (c postgresCopy) lockCopy(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes the connection, which releases the lock
+		// The server notices some time after it that a connection is closed, and another copy may follow at once.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		_, _ = conn.ExecContext(ctx, "SELECT pg_advisory_unlock_all()")
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes the connection, which releases the lock for sure
 		_ = conn.Close()
 	}, nil
 }

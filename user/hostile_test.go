@@ -34,7 +34,7 @@ func TestNoFieldCostsMoreThanItsSizeIsWorth(t *testing.T) {
 				read()
 				least = min(least, time.Since(start))
 			}
-			require.Less(t, least, 2*time.Millisecond, "%s of %s", field, name) // 0.1 ms without the race detector
+			require.Less(t, least, 15*time.Millisecond, "%s of %s", field, name) // 0.1 ms alone, 3 ms under the race detector beside other tests
 		}
 	}
 }
