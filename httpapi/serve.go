@@ -17,7 +17,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second
-	maxHeaderBytes    = 16 << 10
+	maxHeaderBytes    = 16<<10 - 4096 // to which net/http adds 4096
 
 	// acceptTime is how long the accept queue has to empty before the listener is closed. It is short, because attempts
 	// to connect that come meanwhile take a second longer.

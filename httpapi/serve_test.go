@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,14 +92,18 @@ func TestServeReportsAListenerThatFails(t *testing.T) {
 func TestServeBoundsWhatASlowOrTalkativeClientTakes(t *testing.T) {
 	t.Parallel()
 	address, stop, ended := start(t, 0)
-	t.Run("headers of more than 16 KiB are refused", func(t *testing.T) {
-		r, err := http.NewRequest("GET", "http://"+address+"/healthz", nil)
-		require.NoError(t, err)
-		r.Header.Set("X-Long", fmt.Sprintf("%030000d", 1))
-		response, err := http.DefaultClient.Do(r)
-		require.NoError(t, err)
-		_ = response.Body.Close()
-		require.Equal(t, 431, response.StatusCode)
+	t.Run("a request line and headers of more than 16 KiB are refused", func(t *testing.T) {
+		for size, status := range map[int]int{16 << 10: 200, 16<<10 + 1: 431, 30_000: 431} {
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			const begin, end = "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: ", "\r\n\r\n"
+			_, err = fmt.Fprint(conn, begin, strings.Repeat("x", size-len(begin+end)), end)
+			require.NoError(t, err)
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			require.Equal(t, status, response.StatusCode, size)
+			require.NoError(t, conn.Close())
+		}
 	})
 	t.Run("headers that take more than 5 seconds end the connection", func(t *testing.T) {
 		conn, err := net.Dial("tcp", address)
