@@ -17,7 +17,7 @@ var (
 	textEmpty     = Text{"不能为空", "must not be empty"}
 	textString    = Text{"必须是字符串", "must be a string"}
 	textWrongType = Text{"类型不正确", "has the wrong type"}
-	textCase      = Text{"字段名大小写不正确", "has the wrong letter case"}
+	textCase      = Text{"字段名的大小写须与此处一致", "must be written in exactly this letter case"}
 )
 
 // Bind decodes the JSON body of a request into the struct that dst points to. Every field needs a json tag. A field

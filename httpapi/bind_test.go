@@ -88,11 +88,11 @@ func TestBindListsEveryBadField(t *testing.T) {
 			"owner": "must be a positive integer id"}},
 		{"a rule of the type", `{"name":"n","word":"a b"}`, map[string]string{"word": "must not contain spaces"}},
 		{"a number beyond the type", `{"name":"n","word":"w","count":1e30}`, map[string]string{"count": "has the wrong type"}},
-		{"another case", `{"NAME":"n","word":"w"}`, map[string]string{"name": "has the wrong letter case"}},
+		{"another case", `{"NAME":"n","word":"w"}`, map[string]string{"name": "must be written in exactly this letter case"}},
 		{"another case beside the right one", `{"name":"n","Name":"m","word":"w"}`,
-			map[string]string{"name": "has the wrong letter case"}},
+			map[string]string{"name": "must be written in exactly this letter case"}},
 		{"another case of a field that may be left out", `{"name":"n","word":"w","Count":1}`,
-			map[string]string{"count": "has the wrong letter case"}},
+			map[string]string{"count": "must be written in exactly this letter case"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, got := bind(t, httpapitest.Request("POST /things", "", test.body))

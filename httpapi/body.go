@@ -16,6 +16,7 @@ const maxBody = 64 << 10
 // bodyErrors are the answers to bodies that ParseObject refuses.
 var bodyErrors = map[error]*Error{
 	errNotUTF8:   badRequest("请求体不是有效的 UTF-8", "the body is not valid UTF-8"),
+	errEmpty:     badRequest("请求体为空", "the body is empty"),
 	errNotJSON:   badRequest("请求体不是有效的 JSON", "the body is not valid JSON"),
 	errNotObject: badRequest("请求体必须是一个 JSON 对象", "the body must be a JSON object"),
 	errDuplicate: badRequest("请求体中有重复的字段", "the body has a duplicate field"),

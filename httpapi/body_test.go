@@ -15,8 +15,8 @@ import (
 
 func TestBindRefusesATextThatIsNotOneStrictObject(t *testing.T) {
 	for _, test := range []struct{ name, body, msg string }{
-		{"nothing", ``, "the body is not valid JSON"},
-		{"white space", ` `, "the body is not valid JSON"},
+		{"nothing", ``, "the body is empty"},
+		{"white space", " \r\n\t", "the body is empty"},
 		{"null", `null`, "the body must be a JSON object"},
 		{"an array", `[{"name":"n"}]`, "the body must be a JSON object"},
 		{"a string", `"name"`, "the body must be a JSON object"},

@@ -30,13 +30,13 @@ type parcel struct {
 // All messages of a 400 and of its fields. Any other would be a Go error text.
 var (
 	formMessages = []string{
-		"the body is not valid UTF-8", "the body is not valid JSON", "the body must be a JSON object",
+		"the body is not valid UTF-8", "the body is empty", "the body is not valid JSON", "the body must be a JSON object",
 		"the body has a duplicate field", "the JSON must not nest deeper than 16 levels",
 		"a JSON string contains a lone surrogate", "a JSON string must not contain U+0000",
 	}
 	fieldMessages = []string{
 		"is missing", "must not be null", "must not be empty", "must be a string", "has the wrong type",
-		"has the wrong letter case", "must not contain spaces", "must be a positive integer id",
+		"must be written in exactly this letter case", "must not contain spaces", "must be a positive integer id",
 	}
 )
 

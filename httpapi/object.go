@@ -14,6 +14,7 @@ const maxDepth = 16
 // The errors of ParseObject. They say nothing of where the text comes from, which may be a body or a token.
 var (
 	errNotUTF8   = errors.New("not valid UTF-8")
+	errEmpty     = errors.New("empty")
 	errNotJSON   = errors.New("not valid JSON")
 	errNotObject = errors.New("not a JSON object")
 	errDuplicate = errors.New("duplicate name")
@@ -31,6 +32,8 @@ func ParseObject(text []byte) (Object, error) {
 	switch {
 	case !utf8.Valid(text):
 		return nil, errNotUTF8
+	case len(skipSpace(text)) == 0:
+		return nil, errEmpty
 	case !json.Valid(text): // all code below relies on valid syntax
 		return nil, errNotJSON
 	}
