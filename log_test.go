@@ -81,12 +81,14 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 		}
 		for _, seen := range []string{
 			`method=POST path=/user/login route=/user/login status=200 took=\S+ client=127.0.0.1 request=\w+ user=1\n`,
-			`level=INFO msg=request method=POST path=/user/login \S+ status=200 .* error="wrong username or password"`,
+			`level=INFO msg=request method=POST path=/user/login \S+ status=200 .* code=1 .*error="wrong username or password"`,
 			`level=WARN msg=request method=POST path=/user/login \S+ status=429 .* error="too many wrong passwords, try again later"`,
 			`level=WARN msg=request method=POST path=/user/register \S+ status=429 .* error="too many requests, try again later"`,
 			`level=WARN msg=request method=GET path=/order/query/1 route=/order/query/:orderid status=403 .* user=2 error=`,
 			`level=WARN msg=request method=GET path=/order/query/1 \S+ status=401 .* token="parse token: token signature is invalid`,
 			`level=INFO msg=request method=POST path=/order/create \S+ status=200 .* user=1 order=1\n`,
+			`level=INFO msg=stopping drain=0s\n`,
+			`level=INFO msg=stopped\n$`,
 		} {
 			require.Regexp(t, seen, text)
 		}

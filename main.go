@@ -66,7 +66,11 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	case err != nil:
 		return err
 	}
-	defer func() { err = errors.Join(err, service.Close()) }()
+	defer func() {
+		if err = errors.Join(err, service.Close()); err == nil {
+			log.Info("stopped")
+		}
+	}()
 	service.metrics.WatchLog(queue.Lost)
 	ops, err := telemetry.StartOps(ctx, cfg.OpsAddress, service.metrics, service.engine, log)
 	if err != nil {

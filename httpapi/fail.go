@@ -3,9 +3,11 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 )
@@ -29,6 +31,9 @@ func Fail(c *gin.Context, err error) {
 		public = x.publicError(c, err)
 	}
 	x.limit = public.Limit
+	if len(public.fields) > 0 {
+		Annotate(c, slog.String("fields", public.fieldNames()))
+	}
 	if public.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(public.RetryAfter.Seconds()))))
 	}
@@ -61,6 +66,15 @@ func (x *exchange) publicError(c *gin.Context, err error) *Error {
 		return ErrUnavailable // the client is gone; a 500 would count as a bug
 	}
 	return errInternal
+}
+
+// fieldNames lists the names of the invalid fields, as our structs spell them.
+func (e *Error) fieldNames() string {
+	var names []string
+	for _, fault := range e.fields {
+		names = append(names, fault.name)
+	}
+	return strings.Join(names, ",")
 }
 
 // data returns {} or {"errors":[{"field":"email","msg":"…"}]}.

@@ -58,6 +58,9 @@ func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 		slog.String("client", client),
 		slog.String("request", x.id),
 	}
+	if x.code != 0 {
+		line = append(line, slog.Int("code", x.code))
+	}
 	if trace := traceOf(c.Request); trace != "" {
 		line = append(line, slog.String("trace", trace))
 	}

@@ -85,6 +85,32 @@ func TestTheLimitThatWasExceededIsInTheLog(t *testing.T) {
 	require.Regexp(t, `status=429 .* limit=few error="too many requests, try again later"`, log.String())
 }
 
+func TestTheLogTellsTheCodeOfAFailureAndTheNamesOfInvalidFieldsAlone(t *testing.T) {
+	var log bytes.Buffer
+	engine := newEngine(t, httpapi.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	engine.POST("/things", httpapi.Handle(func(c *gin.Context) error {
+		if err := httpapi.Bind(c, new(thing)); err != nil {
+			return err
+		}
+		return httpapi.NewBusinessError(httpapi.Text{ZH: "没有", EN: "none"})
+	}))
+	for body, want := range map[string]string{
+		`{"name":"n","word":"w"}`:                               ` code=1 error=none`,
+		`{"WORD":"hunter2","hunter2":"n","count":"hunter2"}`:    ` code=400 fields=name,word,count error="invalid fields"`,
+		`{"name":["hunter2"],"word":"hunter2 hunter2","x":"y"}`: ` code=400 fields=name,word error="invalid fields"`,
+		`hunter2`: ` code=400 error="the body is not valid JSON"`,
+	} {
+		log.Reset()
+		httpapitest.Call(engine, "POST /things", "", body)
+		require.Contains(t, log.String(), want+"\n", body)
+		require.NotContains(t, log.String(), "hunter2")
+	}
+	log.Reset()
+	httpapitest.Call(engine, "GET /nothing", "", "")
+	require.Contains(t, log.String(), ` status=404 `)
+	require.Contains(t, log.String(), ` code=404 error="no such route"`)
+}
+
 func TestAPathIsNotLoggedInFullWhereItMayHoldAToken(t *testing.T) {
 	const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
 	for path, want := range map[string]string{

@@ -69,7 +69,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 	case <-ctx.Done():
 	}
 	stopping.Store(true)
-	cfg.Log.Info("stopping", "for", cfg.DrainDelay)
+	cfg.Log.Info("stopping", "drain", cfg.DrainDelay)
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serve: %w", err)
