@@ -6,7 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 	"time"
 
 	"userorder/database"
@@ -21,6 +21,9 @@ func backup(ctx context.Context, cfg Config, in invocation) error {
 		return fmt.Errorf("%w: the modules have databases of their own: set MODULES to one of them at a time", settings.ErrInvalid)
 	}
 	url, path := urls[0], in.operands[0]
+	if err := database.RequireFile(url); err != nil {
+		return fmt.Errorf("%s: %w", cfg.settingOf(url), err)
+	}
 	if err := database.Backup(ctx, url, path); err != nil {
 		return err
 	}
@@ -54,17 +57,17 @@ func migrateData(ctx context.Context, cfg Config, in invocation) (err error) {
 	if flags.Parse(in.operands) != nil || flags.NArg() > 0 || *source == "" || *target == "" {
 		return usage("migrate-data takes --from URL --to URL")
 	}
+	if err := checkMove(*source, *target); err != nil {
+		return err
+	}
 	from, err := openSource(ctx, *source)
 	if err != nil {
-		return err
+		return fmt.Errorf("--from: %w", err)
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	if err := database.CheckURL(*target); err != nil {
-		return fmt.Errorf("%w: --to %w", settings.ErrInvalid, err)
-	}
 	to, err := database.Open(ctx, *target, database.Options{Unfinished: true})
 	if err != nil {
-		return err
+		return fmt.Errorf("--to: %w", err)
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 
@@ -105,15 +108,30 @@ func keepSecret(source string) string {
 
 // openSource opens the source of a copy. It creates no file and migrates nothing.
 func openSource(ctx context.Context, url string) (*database.DB, error) {
-	if err := database.CheckURL(url); err != nil {
-		return nil, fmt.Errorf("%w: --from %w", settings.ErrInvalid, err)
-	}
-	if path, ok := database.SQLitePath(url); ok { // which Open would make
-		if _, err := os.Stat(path); err != nil {
-			return nil, err
-		}
+	if err := database.RequireFile(url); err != nil {
+		return nil, err
 	}
 	return database.Open(ctx, url, database.Options{CheckOnly: true})
+}
+
+// errOptions is wrapped by errors about the values of options.
+var errOptions = errors.New("wrong options")
+
+// checkMove returns an error with one sentence for each fault of the options of migrate-data.
+func checkMove(source, target string) error {
+	var faults []string
+	for _, option := range []struct{ name, url string }{{"--from", source}, {"--to", target}} {
+		if err := database.CheckURL(option.url); err != nil {
+			faults = append(faults, fmt.Sprintf("%s %s.", option.name, err))
+		}
+	}
+	if source == target || database.SameFile(source, target) {
+		faults = append(faults, "--from and --to name the same database.")
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w:\n%s", errOptions, strings.Join(faults, "\n"))
 }
 
 // progressOf writes a line a second, and one for the end of each table.

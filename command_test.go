@@ -141,6 +141,50 @@ func TestAWrongCommandIsAnsweredWithTheUsage(t *testing.T) {
 	require.ErrorIs(t, err, errUsage)
 }
 
+func TestMigrateDataNamesEveryOptionAtFault(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file, link := filepath.Join(folder, "app.db"), filepath.Join(folder, "link.db")
+	used := databasetest.Open(t, "sqlite:"+file)
+	require.NoError(t, os.Symlink("app.db", link))
+	same := "wrong options:\n--from and --to name the same database."
+	for _, test := range []struct{ from, to, want string }{
+		{"app.db", "mysql://me:hunter2@host/db", "wrong options:\n--from must be sqlite:PATH or postgres://….\n--to must be sqlite:PATH or postgres://…."},
+		{"sqlite:" + file, "sqlite:" + folder + "/./app.db", same},
+		{"sqlite:" + file, "sqlite:" + link, same},
+		{"postgres://host/db", "postgres://host/db", same},
+	} {
+		_, err := said(t, nil, "migrate-data", "--from", test.from, "--to", test.to)
+		require.ErrorIs(t, err, errOptions)
+		require.EqualError(t, err, test.want)
+	}
+	for _, test := range []struct{ from, to, want string }{
+		{"sqlite:" + file + ".none", "sqlite:" + file, "--from: there is no file " + file + ".none: name another path"},
+		{"sqlite:" + file, "sqlite:" + file + ".new", "--from: open sqlite:" + file + ": another process is using it: stop that one, or name another path"},
+	} {
+		_, err := said(t, nil, "migrate-data", "--from", test.from, "--to", test.to)
+		require.EqualError(t, err, test.want)
+		require.NoFileExists(t, file+".new")
+	}
+	require.NoError(t, used.Close())
+	_, err := said(t, map[string]string{"DATABASE_URL": "sqlite:" + file}, "migrate")
+	require.NoError(t, err)
+	_, err = said(t, nil, "migrate-data", "--from", "sqlite:"+file, "--to", "sqlite:"+folder)
+	require.EqualError(t, err, "--to: open sqlite:"+folder+": it is a folder and must be a regular file: name another path")
+}
+
+func TestTheSettingThatNamesADatabaseIsSaidWhenItCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "none.db")
+	folder := filepath.Dir(file)
+	_, err := said(t, map[string]string{"DATABASE_URL": "sqlite:" + file}, "backup", file+".backup")
+	require.EqualError(t, err, "DATABASE_URL: there is no file "+file+": name another path")
+	_, err = said(t, map[string]string{"ORDER_DATABASE_URL": "sqlite:" + file, "MODULES": "order"}, "backup", file+".backup")
+	require.EqualError(t, err, "ORDER_DATABASE_URL: there is no file "+file+": name another path")
+	_, err = said(t, map[string]string{"DATABASE_URL": "sqlite:" + file, "ORDER_DATABASE_URL": "sqlite:" + folder}, "migrate")
+	require.EqualError(t, err, "ORDER_DATABASE_URL: open sqlite:"+folder+": it is a folder and must be a regular file: name another path")
+}
+
 func TestWhereThisMachineReachesAnAddress(t *testing.T) {
 	for address, want := range map[string]string{
 		"0.0.0.0:5000": "localhost:5000", "[::]:5000": "localhost:5000", ":5000": "localhost:5000",

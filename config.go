@@ -27,6 +27,7 @@ type Config struct {
 	Traces          bool
 	Modules         []string
 	DatabaseURLs    map[string]string // by the name of the module, for those that are served
+	SharedDatabase  string            // DATABASE_URL
 	Database        database.Options
 	Secret          []byte // empty: keep one in SecretPath
 	SecretPath      string // beside the SQLite file; empty on PostgreSQL
@@ -141,15 +142,18 @@ func readDatabases(s *settings.Reader, cfg *Config) {
 	show := func(url string) (string, error) { return database.Redact(url), database.CheckURL(url) }
 	shared := s.Secret("DATABASE_URL", "sqlite:PATH, or postgres://USER:PASSWORD@HOST:5432/DATABASE",
 		settings.Fallback{Value: defaultDatabase}, show)
-	cfg.DatabaseURLs = map[string]string{}
+	cfg.SharedDatabase, cfg.DatabaseURLs = shared, map[string]string{}
 	for _, name := range moduleNames() {
-		url := s.Secret(strings.ToUpper(name)+"_DATABASE_URL", "a database of its own for the module "+name,
+		url := s.Secret(databaseSetting(name), "a database of its own for the module "+name,
 			settings.Fallback{Value: shared, Source: "DATABASE_URL"}, show)
 		if cfg.serves(name) {
 			cfg.DatabaseURLs[name] = sharedSpelling(url, cfg.DatabaseURLs)
 		}
 	}
 }
+
+// databaseSetting names the setting for the database of a module alone.
+func databaseSetting(module string) string { return strings.ToUpper(module) + "_DATABASE_URL" }
 
 // sharedSpelling returns url as another module spells it, if that one names the same file.
 func sharedSpelling(url string, others map[string]string) string {

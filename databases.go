@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ func openDatabases(ctx context.Context, cfg Config, metrics *telemetry.Metrics) 
 		}
 		db, err := database.Open(ctx, url, options)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", cfg.settingOf(url), err)
 		}
 		metrics.WatchPool(label, func() telemetry.Pool { return telemetry.Pool(db.Stats()) })
 		for _, name := range cfg.modulesOn(url) {
@@ -93,6 +94,14 @@ func (c *Config) modulesOn(url string) (names []string) {
 		}
 	}
 	return names
+}
+
+// settingOf names the setting that url comes from.
+func (c *Config) settingOf(url string) string {
+	if url == c.SharedDatabase {
+		return "DATABASE_URL"
+	}
+	return databaseSetting(c.modulesOn(url)[0])
 }
 
 // labelOf names the database at url in logs and metrics by its modules: a URL may be private, and two redacted

@@ -43,7 +43,7 @@ func main() {
 	switch {
 	case err == nil:
 		return
-	case errors.Is(err, settings.ErrInvalid), errors.Is(err, errUsage):
+	case errors.Is(err, settings.ErrInvalid), errors.Is(err, errUsage), errors.Is(err, errOptions):
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}

@@ -27,6 +27,20 @@ func create(t *testing.T, admin *database.DB, kind, name, options string) string
 	return name
 }
 
+func TestAServerThatIsAwayIsNamedOnceWithTheRemedy(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", "?sslmode=disable", "?sslmode=allow"} {
+		_, err := database.Open(t.Context(), "postgres://me:hunter2@127.0.0.1:1/db"+options, database.Options{})
+		require.Regexp(t, `^open postgres://me@127\.0\.0\.1:1/db: 127\.0\.0\.1:1 [^;]+ refused: `+
+			`check that the server runs, and that the URL leads to it$`, err)
+	}
+	_, err := database.Open(t.Context(), "postgres://me:hunter2@127.0.0.1:1,127.0.0.1:2/db", database.Options{})
+	require.Regexp(t, `^open \S+: 127\.0\.0\.1:1 [^;]+ refused; 127\.0\.0\.1:2 [^;]+ refused: check that the server runs`, err)
+	_, err = database.Open(t.Context(), "postgres://me:hunter2@nowhere.invalid/db", database.Options{})
+	require.ErrorContains(t, err, ": check that the server runs")
+	require.Equal(t, 1, strings.Count(err.Error(), "lookup nowhere.invalid"), err)
+}
+
 func TestADatabaseInAnotherEncodingIsRefused(t *testing.T) {
 	t.Parallel()
 	raw := databasetest.Postgres(t)

@@ -161,18 +161,36 @@ func quotes(text, secret string) bool {
 	return secret != "" && len(secret) < part && strings.Contains(text, secret)
 }
 
-// explainRefusal puts the server's own reason for refusing a connection before those of other attempts, such as the one
-// with TLS that sslmode=prefer begins with.
+// explainRefusal says once why there is no connection, with the remedy if no server answers. The server's own reason
+// comes before those of other attempts, such as the one with TLS that sslmode=prefer begins with.
 func explainRefusal(raw string, err error) error {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	if _, connecting := errors.AsType[*pgconn.ConnectError](err); !ok || !connecting {
+	connecting, ok := errors.AsType[*pgconn.ConnectError](err)
+	if !ok {
 		return err
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		failures := strings.Join(attempts(connecting), "; ")
+		return fmt.Errorf("%s: check that the server runs, and that the URL leads to it", failures)
 	}
 	const undefinedObject, invalidParameterValue = "42704", "22023"
 	if (e.Code == undefinedObject || e.Code == invalidParameterValue) && strings.Contains(raw, "password=") {
 		return fmt.Errorf("a setting in the URL is refused: %w", errPassword) // its name may be part of the password
 	}
-	return fmt.Errorf("%s (SQLSTATE %s): %w", e.Message, e.Code, err)
+	reason := fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	others := slices.DeleteFunc(attempts(connecting), func(failure string) bool { return strings.Contains(failure, reason) })
+	return errors.New(strings.Join(append([]string{reason}, others...), "; "))
+}
+
+// attempts returns the failures of the attempts to connect, each once: pgx connects to a host with TLS and without.
+func attempts(err *pgconn.ConnectError) (failures []string) {
+	for failure := range strings.Lines(err.Unwrap().Error()) {
+		failure = strings.TrimSpace(failure)
+		if !slices.ContainsFunc(failures, func(other string) bool { return strings.Contains(other, failure) }) {
+			failures = append(failures, failure)
+		}
+	}
+	return failures
 }
 
 // Redact returns a database URL that may be shown: user, hosts and database, but no password.

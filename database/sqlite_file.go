@@ -26,10 +26,10 @@ const (
 
 // The reasons for refusing a file, each with its remedy.
 var (
-	errInUse    = errors.New("another process is using it: stop that one, or set DATABASE_URL to another path")
-	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path")
+	errInUse    = errors.New("another process is using it: stop that one, or name another path")
+	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or name another path")
 	errNewer    = errors.New("it was written by a newer version of this program: start that version")
-	errNoAccess = errors.New("this user must be able to write there, or DATABASE_URL be another path")
+	errNoAccess = errors.New("let this user write there, or name another path")
 	errDamaged  = errors.New("it is damaged: restore a backup, or save what is readable with sqlite3's .recover")
 	errLogAlone = errors.New("it is empty or gone, but its -wal exists and may hold every acknowledged write: restore the file, or move the -wal away")
 )

@@ -66,7 +66,7 @@ func TestAFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 	}{
 		{"noise", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("noise", 5000)), 0o600))
-		}, "it is not a database of this program: restore a backup if it was one, or set DATABASE_URL to another path"},
+		}, "it is not a database of this program: restore a backup if it was one, or name another path"},
 		{"a text file", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte("milk, eggs\n"), 0o600))
 		}, "it is not a database of this program"},
@@ -214,7 +214,7 @@ func TestASecondProcessIsKeptFromTheFile(t *testing.T) {
 	db := databasetest.Open(t, url)
 	start := time.Now()
 	_, err := database.Open(t.Context(), url, database.Options{}) // a lock of its own, as another process would have
-	require.ErrorContains(t, err, "another process is using it: stop that one, or set DATABASE_URL to another path")
+	require.ErrorContains(t, err, "another process is using it: stop that one, or name another path")
 	require.Less(t, time.Since(start), time.Second)
 	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
 	require.NoError(t, insertNote(t.Context(), db, 1, "the first is unharmed"))

@@ -78,7 +78,7 @@ func requireRegular(path string) error {
 		if suffix != "" {
 			name = "its " + suffix
 		}
-		return fmt.Errorf("%s is %s and must be a regular file: set DATABASE_URL to another path", name, kindOf(info.Mode()))
+		return fmt.Errorf("%s is %s and must be a regular file: name another path", name, kindOf(info.Mode()))
 	}
 	return nil
 }
@@ -110,8 +110,25 @@ func makeFolder(path string) error {
 		}
 		return nil
 	default:
-		return fmt.Errorf("there is no folder %s: make it, or set DATABASE_URL to another path", missing)
+		return fmt.Errorf("there is no folder %s: make it, or name another path", missing)
 	}
+}
+
+// RequireFile returns an error if url names a SQLite file that does not exist: Open would create it.
+func RequireFile(url string) error {
+	path, ok := SQLitePath(url)
+	if !ok {
+		return nil
+	}
+	_, err := os.Stat(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	folder, wdErr := os.Getwd()
+	if filepath.IsAbs(path) || wdErr != nil {
+		return fmt.Errorf("there is no file %s: name another path", path)
+	}
+	return fmt.Errorf("there is no file %s in %s: name another path, or start in another folder", path, folder)
 }
 
 // SameFile reports whether two database URLs name the same SQLite file, perhaps by different paths.

@@ -77,11 +77,24 @@ func TestTheFolderOfAFileIsMadeAndNoMoreThanThat(t *testing.T) {
 
 	for _, path := range []string{"new/folder/app.db", "new/and/another/folder/app.db", "data/../new/folder/app.db"} {
 		_, err = Open(t.Context(), "sqlite:"+folder+"/"+path, Options{})
-		require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "new")+": make it, or set DATABASE_URL to another path")
+		require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "new")+": make it, or name another path")
 		require.NoDirExists(t, filepath.Join(folder, "new"))
 	}
 	_, err = Open(t.Context(), "sqlite:"+filepath.Join(folder, "data", "none", "there", "app.db"), Options{})
 	require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "data", "none")+": make it")
+}
+
+func TestAFileThatMustExistIsNamedWithTheFolderOfARelativePath(t *testing.T) {
+	t.Parallel()
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	require.EqualError(t, RequireFile("sqlite:none/app.db"),
+		"there is no file none/app.db in "+folder+": name another path, or start in another folder")
+	path := filepath.Join(t.TempDir(), "app.db")
+	require.EqualError(t, RequireFile("sqlite:"+path), "there is no file "+path+": name another path")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, RequireFile("sqlite:"+path))
+	require.NoError(t, RequireFile("postgres://host/db"))
 }
 
 func TestABackupNamesTheFolderThatIsMissing(t *testing.T) {

@@ -111,7 +111,7 @@ func TestAPipeInPlaceOfTheDatabaseFailsTheStartAtOnce(t *testing.T) {
 		p := start(t, dir, "DATABASE_URL="+url)
 		require.Equal(t, 1, p.exit(t))
 		require.Less(t, time.Since(began), 5*time.Second)
-		require.Contains(t, said(t, p.stderr), "and must be a regular file: set DATABASE_URL to another path")
+		require.Contains(t, said(t, p.stderr), "and must be a regular file: name another path")
 		requireOneLine(t, said(t, p.stderr))
 	}
 }

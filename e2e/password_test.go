@@ -34,7 +34,7 @@ func TestAWrongPasswordOfTheDatabaseIsSaidFirst(t *testing.T) {
 				fmt.Sprintf("DATABASE_URL=postgres://%s@127.0.0.1:%d/postgres%s", test.userinfo, server.port, test.options))
 			require.Equal(t, 1, p.exit(t))
 			text := said(t, p.stderr)
-			require.Regexp(t, "^userorder: open [^ ]*/postgres(nowhere)?"+regexp.QuoteMeta(test.want), text)
+			require.Regexp(t, "^userorder: DATABASE_URL: open [^ ]*/postgres(nowhere)?"+regexp.QuoteMeta(test.want), text)
 			require.NotContains(t, text, "_one")
 			require.NotContains(t, text, "-one")
 		})

@@ -45,8 +45,8 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 		{"a path as another program writes it", []string{"DATABASE_URL=sqlite:///app.db"}, 2,
 			"wrong settings:\nDATABASE_URL is sqlite:///app.db: write sqlite:app.db, or sqlite:/app.db for a path from the root folder.\n"},
 		{"a folder in a folder that is not there", []string{"DATABASE_URL=sqlite:" + folder + "/new/folder/app.db"}, 1,
-			"userorder: open sqlite:" + folder + "/new/folder/app.db: there is no folder " + folder + "/new: " +
-				"make it, or set DATABASE_URL to another path\n"},
+			"userorder: DATABASE_URL: open sqlite:" + folder + "/new/folder/app.db: there is no folder " + folder + "/new: " +
+				"make it, or name another path\n"},
 		{"an ops address without a port", []string{"OPS_ADDR=127.0.0.1"}, 2,
 			"wrong settings:\nOPS_ADDR is \"127.0.0.1\" but must be off or HOST:PORT, like 127.0.0.1:5001.\n"},
 		{"an ops address in use", []string{"OPS_ADDR=127.0.0.1:" + port}, 1,
@@ -55,12 +55,12 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 			"userorder: port " + port + " is taken: stop the other program, or set PORT to another port: " +
 				"listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
 		{"a database that is a folder", []string{"DATABASE_URL=sqlite:" + folder}, 1,
-			"userorder: open sqlite:" + folder + ": it is a folder and must be a regular file: " +
-				"set DATABASE_URL to another path\n"},
+			"userorder: DATABASE_URL: open sqlite:" + folder + ": it is a folder and must be a regular file: " +
+				"name another path\n"},
 		{"a file that is not a database", []string{"DATABASE_URL=sqlite:" + noise}, 1,
-			"userorder: open sqlite:" + noise + ": it is not a database of this program: restore a backup if it was one, or set"},
+			"userorder: DATABASE_URL: open sqlite:" + noise + ": it is not a database of this program: restore a backup if it was one, or name another path"},
 		{"a server that does not respond", []string{"DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/db"}, 1,
-			"userorder: open postgres://me@127.0.0.1:1/db: "},
+			"userorder: DATABASE_URL: open postgres://me@127.0.0.1:1/db: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := start(t, t.TempDir(), test.settings...)
@@ -121,8 +121,8 @@ func TestAnUnwritableFolderFailsTheStart(t *testing.T) {
 		p := launch(t, dir, command, "DATABASE_URL=sqlite:"+path)
 		require.Equal(t, 1, p.exit(t))
 		stderr := said(t, p.stderr)
-		require.Contains(t, stderr, "userorder: open sqlite:"+path+": ")
-		require.Contains(t, stderr, "permission denied: this user must be able to write there, or DATABASE_URL be another path")
+		require.Contains(t, stderr, "userorder: DATABASE_URL: open sqlite:"+path+": ")
+		require.Contains(t, stderr, "permission denied: let this user write there, or name another path")
 		requireOneLine(t, stderr)
 	}
 	entries, err := os.ReadDir(dir)
