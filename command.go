@@ -162,6 +162,7 @@ func table(rows [][]string) string {
 func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
+	const hint = "HOST, PORT and OPS_ADDR must be those of the service"
 	address := cfg.Address
 	if _, port, err := net.SplitHostPort(cfg.OpsAddress); err == nil && port != "0" {
 		address = cfg.OpsAddress
@@ -174,11 +175,11 @@ func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	client := http.Client{Transport: &http.Transport{}} // and no proxy of the environment
 	response, err := client.Do(request)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %s", err, hint)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, strings.ToLower(response.Status))
+		return fmt.Errorf("%s: %s: %s", url, strings.ToLower(response.Status), hint)
 	}
 	return nil
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -183,6 +186,24 @@ func TestTheSettingThatNamesADatabaseIsSaidWhenItCannotBeOpened(t *testing.T) {
 	require.EqualError(t, err, "ORDER_DATABASE_URL: there is no file "+file+": name another path")
 	_, err = said(t, map[string]string{"DATABASE_URL": "sqlite:" + file, "ORDER_DATABASE_URL": "sqlite:" + folder}, "migrate")
 	require.EqualError(t, err, "ORDER_DATABASE_URL: open sqlite:"+folder+": it is a folder and must be a regular file: name another path")
+}
+
+func TestAHealthcheckThatFailsSaysWhichSettingsMustBeThoseOfTheService(t *testing.T) {
+	t.Parallel()
+	answer := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(answer) }))
+	host, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	require.NoError(t, err)
+	const hint = ": HOST, PORT and OPS_ADDR must be those of the service"
+	text, err := said(t, map[string]string{"HOST": host, "PORT": port}, "healthcheck")
+	require.NoError(t, err)
+	require.Empty(t, text)
+	answer = http.StatusNotFound // another program
+	_, err = said(t, map[string]string{"HOST": host, "PORT": port}, "healthcheck")
+	require.EqualError(t, err, server.URL+"/healthz: 404 not found"+hint)
+	server.Close()
+	_, err = said(t, map[string]string{"OPS_ADDR": host + ":" + port}, "healthcheck")
+	require.ErrorContains(t, err, "refused"+hint)
 }
 
 func TestWhereThisMachineReachesAnAddress(t *testing.T) {

@@ -113,8 +113,8 @@ func readLimits(s *settings.Reader) Limits {
 	}
 	limits := Limits{
 		Requests:      limit("RATE_LIMIT_REQUESTS", "300/10s", "requests of one client address, COUNT/TIME or COUNT/TIME:BURST"),
-		Logins:        limit("RATE_LIMIT_LOGINS", "20/1m:10", "logins of one client address"),
-		Registrations: limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10", "registrations of one client address"),
+		Logins:        limit("RATE_LIMIT_LOGINS", "20/1m:10", "attempts to log in from one client address"),
+		Registrations: limit("RATE_LIMIT_REGISTRATIONS", "30/1h:10", "attempts to register from one client address"),
 		Connections: s.Integer("MAX_CONNECTIONS_PER_CLIENT", 1000, 1, 1_000_000,
 			"open connections of one client address; trusted proxies are exempt"),
 		Failures: settings.Value(s, "LOGIN_FAILURES", "5/15m", "wrong passwords for one account before it is slowed down", user.ParseFailures),
