@@ -184,11 +184,11 @@ func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	return nil
 }
 
-// reachable returns the address at which this machine reaches a service that listens on address.
+// reachable returns the address, as it stands in a URL, at which this machine reaches a service that listens on address.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
 		return net.JoinHostPort("localhost", port)
 	}
-	return address
+	return strings.Replace(address, "%", "%25", 1) // before a zone, in a URL
 }

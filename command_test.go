@@ -210,6 +210,7 @@ func TestWhereThisMachineReachesAnAddress(t *testing.T) {
 	for address, want := range map[string]string{
 		"0.0.0.0:5000": "localhost:5000", "[::]:5000": "localhost:5000", ":5000": "localhost:5000",
 		"127.0.0.1:80": "127.0.0.1:80", "[fd00::1]:80": "[fd00::1]:80", "shop.example:80": "shop.example:80",
+		"[fe80::1%eth0]:80": "[fe80::1%25eth0]:80",
 	} {
 		require.Equal(t, want, reachable(address))
 	}

@@ -79,7 +79,7 @@ func readConfig(s *settings.Reader) Config {
 	port := s.Integer("PORT", 5000, 0, 65535, "the port to listen on; 0 is any")
 	cfg := Config{
 		Address:    net.JoinHostPort(host, strconv.Itoa(port)),
-		OpsAddress: s.Address("OPS_ADDR", "metrics, profiles and probes, without a password, like 127.0.0.1:5001"),
+		OpsAddress: s.Address("OPS_ADDR", "metrics, profiles and probes, without a password, like 127.0.0.1:5001", checkHost),
 		Modules:    s.SomeOf("MODULES", "which modules this process serves", moduleNames()...),
 		TokenTTL:   s.Duration("TOKEN_TTL", time.Hour, time.Second, 366*day, "life of a token"),
 		HashConcurrency: s.Integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024,

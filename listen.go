@@ -22,19 +22,29 @@ func listen(ctx context.Context, cfg Config) (net.Listener, error) {
 	if err == nil {
 		return listener, nil
 	}
-	host, port, _ := net.SplitHostPort(cfg.Address)
+	return nil, explainListen(err, cfg.Address, "HOST", "PORT")
+}
+
+// explainListen puts the setting to change before an error of listening on address. hostName and portName say which
+// settings its host and its port come from. The error wraps settings.ErrInvalid if the host cannot be right.
+func explainListen(err error, address, hostName, portName string) error {
+	host, port, _ := net.SplitHostPort(address)
 	_, unknown := errors.AsType[*net.DNSError](err)
+	_, unusable := errors.AsType[*net.AddrError](err)
 	switch {
 	case unknown:
-		return nil, fmt.Errorf("%w:\nHOST is %q, a name that has no address: %w", settings.ErrInvalid, host, err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%w:\nHOST is %q, which is not an address of this machine", settings.ErrInvalid, host)
+		return fmt.Errorf("%w:\n%s is %q, a name that has no address: %w", settings.ErrInvalid, hostName, host, err)
+	case unusable, errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		return fmt.Errorf("%w:\n%s is %q, which is not an address of this machine", settings.ErrInvalid, hostName, host)
+	case errors.Is(err, syscall.EINVAL): // a link-local address without a zone, or with one that is no interface
+		return fmt.Errorf("%w:\n%s is %q, which needs the name of a network interface of this machine, like fe80::1%%eth0",
+			settings.ErrInvalid, hostName, host)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("port %s is taken: stop the other program, or set PORT to another port%s: %w", port, airPlay(port), err)
+		return fmt.Errorf("port %s is taken: stop the other program, or set %s to another port%s: %w", port, portName, airPlay(port), err)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("port %s is not for this user: set PORT to one from 1024: %w", port, err)
+		return fmt.Errorf("port %s is not for this user: set %s to one from 1024: %w", port, portName, err)
 	}
-	return nil, err
+	return err
 }
 
 // airPlay names the usual suspect.
@@ -47,11 +57,14 @@ func airPlay(port string) string {
 
 // checkHost reports why HOST cannot be an address or a name to listen on.
 func checkHost(host string) (string, error) {
-	_, err := netip.ParseAddr(host)
+	address, err := netip.ParseAddr(host)
+	_, _, withPort := net.SplitHostPort(host)
 	switch inner := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"); {
+	case err == nil && (address.IsMulticast() || host == "255.255.255.255"): // which the system would accept
+		return "", errors.New("must be an address of this machine, not that of a group")
 	case err == nil:
 		return host, nil
-	case inner != host:
+	case inner != host && withPort != nil:
 		return "", fmt.Errorf("must be written without brackets: %s", inner)
 	case host == "*":
 		return "", errors.New("must be an address: 0.0.0.0 or :: is all of this machine's")

@@ -74,7 +74,7 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	service.metrics.WatchLog(queue.Lost)
 	ops, err := telemetry.StartOps(ctx, cfg.OpsAddress, service.metrics, service.engine, log)
 	if err != nil {
-		return err
+		return explainListen(err, cfg.OpsAddress, "the host of OPS_ADDR", "OPS_ADDR")
 	}
 	defer func() { err = errors.Join(err, ops.Close()) }()
 	tracing, err := startTracing(ctx, cfg, log)

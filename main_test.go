@@ -102,17 +102,32 @@ func TestAListenerThatCannotBeSaysWhichSettingToChange(t *testing.T) {
 	_, port, err := net.SplitHostPort(taken.Addr().String())
 	require.NoError(t, err)
 	for _, test := range []struct {
-		host, port, want string
-		invalid          bool
+		host, port, ops, want string
+		invalid               bool
 	}{
-		{"127.0.0.1", port, "port " + port + " is taken: stop the other program, or set PORT to another port", false},
-		{"nowhere.invalid", "0", `HOST is "nowhere.invalid", a name that has no address`, true},
-		{"192.0.2.1", "0", `HOST is "192.0.2.1", which is not an address of this machine`, true}, // RFC 5737: nobody's
+		{"127.0.0.1", port, "", "port " + port + " is taken: stop the other program, or set PORT to another port", false},
+		{"nowhere.invalid", "0", "", `HOST is "nowhere.invalid", a name that has no address`, true},
+		{"192.0.2.1", "0", "", `HOST is "192.0.2.1", which is not an address of this machine`, true}, // RFC 5737: nobody's
+		{"fe80::1", "0", "", `HOST is "fe80::1", which needs the name of a network interface of this machine, like fe80::1%eth0`, true},
+		{"fe80::1%nosuch", "0", "", `HOST is "fe80::1%nosuch", which needs the name of a network interface`, true},
+		{"", "0", "127.0.0.1:" + port, "port " + port + " is taken: stop the other program, or set OPS_ADDR to another port", false},
+		{"", "0", "nohost.invalid:1", `the host of OPS_ADDR is "nohost.invalid", a name that has no address`, true},
+		{"", "0", "[fe80::1%nosuch]:1", `the host of OPS_ADDR is "fe80::1%nosuch", which needs the name of a network interface`, true},
+		{"", "0", "192.0.2.1:1", `the host of OPS_ADDR is "192.0.2.1", which is not an address of this machine`, true},
 	} {
+		if strings.Contains(test.host+test.ops, "fe80") && !hasIPv6() {
+			continue
+		}
 		err := run(t.Context(), nil, environment(map[string]string{
 			"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32), "HOST": test.host, "PORT": test.port,
+			"OPS_ADDR": test.ops,
 		}), io.Discard)
 		require.ErrorContains(t, err, test.want)
 		require.Equal(t, test.invalid, errors.Is(err, settings.ErrInvalid), err)
 	}
+}
+
+func hasIPv6() bool {
+	listener, err := net.Listen("tcp", "[::1]:0")
+	return err == nil && listener.Close() == nil
 }

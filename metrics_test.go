@@ -184,5 +184,5 @@ func TestAnOpsAddressThatIsTakenEndsTheStart(t *testing.T) {
 		"DATABASE_URL": databasetest.SQLite(t), "PORT": "0", "HOST": "127.0.0.1", "OPS_ADDR": taken.Addr().String(),
 		"JWT_SECRET": strings.Repeat("s", 32),
 	}), io.Discard)
-	require.ErrorContains(t, err, "OPS_ADDR: listen tcp "+taken.Addr().String())
+	require.ErrorContains(t, err, "set OPS_ADDR to another port: listen tcp "+taken.Addr().String())
 }

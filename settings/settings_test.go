@@ -27,6 +27,8 @@ func even(text string) (int, error) {
 	return len(text), nil
 }
 
+func anyHost(host string) (string, error) { return host, nil }
+
 func TestASettingIsReadWithItsSource(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(path, []byte("hunter2\n"), 0o600))
@@ -42,7 +44,7 @@ func TestASettingIsReadWithItsSource(t *testing.T) {
 	require.Equal(t, "json", r.OneOf("WORD", "m", "text", "json"))
 	require.Equal(t, []string{"a", "b"}, r.SomeOf("LIST", "m", "a", "b", "c"))
 	require.Equal(t, 4, Value(r, "EVEN", "", "m", even))
-	require.Equal(t, "127.0.0.1:80", r.Address("ADDRESS", "m"))
+	require.Equal(t, "127.0.0.1:80", r.Address("ADDRESS", "m", anyHost))
 	require.Equal(t, "hunter2", r.Secret("SECRET", "m", Fallback{}, mask), "the line break belongs to it")
 	require.Equal(t, "me:hunter2@host", r.Redacted("URL", "m", mask))
 	require.Equal(t, "a", r.Secret("OWN", "m", Fallback{Value: "a", Source: "SHARED"}, mask))
@@ -77,7 +79,7 @@ func TestAllFaultsAreShownAtOnceOneSentenceEach(t *testing.T) {
 	r.SomeOf("LIST", "m", "a", "b", "c")
 	Value(r, "EVEN", "", "m", even)
 	Values(r, "ELEMENTS", "m", even)
-	r.Address("ADDRESS", "m")
+	r.Address("ADDRESS", "m", anyHost)
 	r.Secret("SECRET", "m", Fallback{}, func(string) (string, error) { return Masked, nil })
 	require.Equal(t, "fallback", r.Secret("URL", "m", Fallback{Value: "fallback"}, refuse))
 	err := r.Err()

@@ -96,15 +96,22 @@ func (r *Reader) list(name, meaning string, fallback ...string) (values []string
 	return values
 }
 
-// Address reads HOST:PORT, or "" for off, which is the default.
-func (r *Reader) Address(name, meaning string) string {
+// Address reads HOST:PORT, or "" for off, which is the default. The error of checkHost, which gets the host unless it is
+// empty, is the rest of a sentence that begins "NAME is VALUE but its host".
+func (r *Reader) Address(name, meaning string, checkHost func(string) (string, error)) string {
 	value := r.Text(name, "off", meaning)
 	if strings.EqualFold(value, "off") {
 		return ""
 	}
-	_, port, err := net.SplitHostPort(value)
+	host, port, err := net.SplitHostPort(value)
 	if _, notNumber := strconv.ParseUint(port, 10, 16); err != nil || notNumber != nil {
 		r.Fault(name, "is %q but must be off or HOST:PORT, like 127.0.0.1:5001", value)
+		return value
+	}
+	if host != "" {
+		if _, err := checkHost(host); err != nil {
+			r.Fault(name, "is %q but its host %w", value, err)
+		}
 	}
 	return value
 }

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,7 +27,7 @@ func StartOps(ctx context.Context, address string, metrics *Metrics, probes http
 	var network net.ListenConfig
 	listener, err := network.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("OPS_ADDR: %w", err)
+		return nil, err
 	}
 	o := &Ops{
 		// No WriteTimeout: a profile takes as long as its reader asks for.
