@@ -34,8 +34,11 @@ type invocation struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "serve until SIGTERM or SIGINT; the default", 0, func(ctx context.Context, in invocation) error {
-			cfg, err := loadConfig(in.environ)
-			if err != nil {
+			cfg, err := loadConfig(ctx, in.environ)
+			switch {
+			case ctx.Err() != nil:
+				return nil // stopped while starting
+			case err != nil:
 				return err
 			}
 			return serve(ctx, cfg, in.stdout)
@@ -56,7 +59,7 @@ func commands() []command {
 // configured returns a command that works with the settings, which need no secret.
 func configured(work func(ctx context.Context, cfg Config, in invocation) error) func(context.Context, invocation) error {
 	return func(ctx context.Context, in invocation) error {
-		s := settings.NewReader(in.environ)
+		s := settings.NewReader(ctx, in.environ)
 		cfg := readConfig(s)
 		if err := s.Err(); err != nil {
 			return err
@@ -101,8 +104,8 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 }
 
 // help prints the commands and all settings.
-func help(_ context.Context, in invocation) error {
-	defaults := settings.NewReader(nil)
+func help(ctx context.Context, in invocation) error {
+	defaults := settings.NewReader(ctx, nil)
 	readConfig(defaults)
 	rows := [][]string{{"NAME", "DEFAULT", "MEANING"}}
 	for _, s := range defaults.Read() {
@@ -123,8 +126,8 @@ The exit status is 0 for success, 2 for an invalid setting or command, 1 for any
 }
 
 // showConfig prints every setting as a process that serves would read it, and returns the faults.
-func showConfig(_ context.Context, in invocation) error {
-	s := settings.NewReader(in.environ)
+func showConfig(ctx context.Context, in invocation) error {
+	s := settings.NewReader(ctx, in.environ)
 	cfg := readConfig(s)
 	cfg.requireSecret(s)
 	rows := [][]string{{"NAME", "VALUE", "SOURCE"}}

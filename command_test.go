@@ -48,7 +48,7 @@ func TestHelpListsEveryCommandAndEverySettingWhateverTheSettingsAre(t *testing.T
 
 func TestHelpSaysWhatEachSettingMeans(t *testing.T) {
 	t.Parallel()
-	s := settings.NewReader(environment(nil))
+	s := settings.NewReader(t.Context(), environment(nil))
 	readConfig(s)
 	var names []string
 	for _, read := range s.Read() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -59,9 +60,10 @@ type Limits struct {
 	Connections                     int // open at once
 }
 
-// loadConfig reads the settings of a process that serves. Its error names every setting that is wrong.
-func loadConfig(environ []string) (Config, error) {
-	s := settings.NewReader(environ)
+// loadConfig reads the settings of a process that serves. Its error names every setting that is wrong. It stops waiting
+// for files when ctx ends.
+func loadConfig(ctx context.Context, environ []string) (Config, error) {
+	s := settings.NewReader(ctx, environ)
 	cfg := readConfig(s)
 	cfg.requireSecret(s)
 	cfg.Misspelled = s.Misspelled()

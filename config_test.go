@@ -15,16 +15,16 @@ import (
 )
 
 func TestAStartThatFailsNamesVariablesThatAreNearlySettings(t *testing.T) {
-	_, err := loadConfig(environment(map[string]string{"DATABASE_URL": "postgres://me@db/shop", "JWT_SECRET_KEY": "hunter2"}))
+	_, err := loadConfig(t.Context(), environment(map[string]string{"DATABASE_URL": "postgres://me@db/shop", "JWT_SECRET_KEY": "hunter2"}))
 	require.ErrorContains(t, err, "JWT_SECRET must be set with PostgreSQL")
 	require.ErrorContains(t, err, "\nJWT_SECRET_KEY is not a setting: JWT_SECRET may be meant.")
 	require.NotContains(t, err.Error(), "hunter2")
-	_, err = loadConfig(environment(map[string]string{"JWT_SECRET_KEY": "hunter2"}))
+	_, err = loadConfig(t.Context(), environment(map[string]string{"JWT_SECRET_KEY": "hunter2"}))
 	require.NoError(t, err, "by itself it is no fault")
 }
 
 func TestEverySettingHasADefault(t *testing.T) {
-	cfg, err := loadConfig(environment(nil))
+	cfg, err := loadConfig(t.Context(), environment(nil))
 	require.NoError(t, err)
 	require.Equal(t, "0.0.0.0:5000", cfg.Address)
 	require.Equal(t, moduleNames(), cfg.Modules)
@@ -55,7 +55,7 @@ func TestTheLimitsCanBeSetAndLifted(t *testing.T) {
 		"LOGIN_FAILURES": "3/1h", "LOGIN_DELAY": "500ms", "LOGIN_DELAY_MAX": "1m",
 		"MAX_CONNECTIONS_PER_CLIENT": "50",
 	}
-	cfg, err := loadConfig(environment(settings))
+	cfg, err := loadConfig(t.Context(), environment(settings))
 	require.NoError(t, err)
 	require.Equal(t, Limits{
 		Requests:      httpapi.Limit{Count: 1000, Per: time.Minute, Burst: 1000},
@@ -65,7 +65,7 @@ func TestTheLimitsCanBeSetAndLifted(t *testing.T) {
 		Connections:   50,
 	}, cfg.Limits)
 	settings["RATE_LIMIT"] = "off"
-	cfg, err = loadConfig(environment(settings))
+	cfg, err = loadConfig(t.Context(), environment(settings))
 	require.NoError(t, err)
 	require.Zero(t, cfg.Limits)
 }
@@ -74,7 +74,7 @@ func TestModulesThatNameOneFileDifferentlyShareIt(t *testing.T) {
 	absolute, err := filepath.Abs("data/app.db")
 	require.NoError(t, err)
 	for _, other := range []string{"./data/../data//app.db", absolute} {
-		cfg, err := loadConfig(environment(map[string]string{
+		cfg, err := loadConfig(t.Context(), environment(map[string]string{
 			"USER_DATABASE_URL": "sqlite:data/app.db", "ORDER_DATABASE_URL": "sqlite:" + other,
 		}))
 		require.NoError(t, err)
@@ -83,7 +83,7 @@ func TestModulesThatNameOneFileDifferentlyShareIt(t *testing.T) {
 }
 
 func TestASettingThatIsEmptyCountsAsUnset(t *testing.T) {
-	cfg, err := loadConfig(environment(map[string]string{"PORT": "", "TOKEN_TTL": " ", "JWT_SECRET": "", "MODULES": ","}))
+	cfg, err := loadConfig(t.Context(), environment(map[string]string{"PORT": "", "TOKEN_TTL": " ", "JWT_SECRET": "", "MODULES": ","}))
 	require.NoError(t, err)
 	require.Equal(t, moduleNames(), cfg.Modules)
 	require.Equal(t, "0.0.0.0:5000", cfg.Address)
@@ -173,7 +173,7 @@ func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {
 		{map[string]string{"JWT_SECRET": good, "JWT_SECRET_FILE": "/etc/secret"},
 			`JWT_SECRET and JWT_SECRET_FILE are both set: one of them is enough.`},
 	} {
-		_, err := loadConfig(environment(test.settings))
+		_, err := loadConfig(t.Context(), environment(test.settings))
 		require.ErrorIs(t, err, settings.ErrInvalid)
 		require.Equal(t, "wrong settings:\n"+test.want, err.Error())
 	}
@@ -183,27 +183,27 @@ func TestASecretMayStandInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	secret := strings.Repeat("s", 32)
 	require.NoError(t, os.WriteFile(path, []byte(secret+"\n"), 0o600))
-	cfg, err := loadConfig(environment(map[string]string{"JWT_SECRET_FILE": path}))
+	cfg, err := loadConfig(t.Context(), environment(map[string]string{"JWT_SECRET_FILE": path}))
 	require.NoError(t, err)
 	require.Equal(t, secret, string(cfg.Secret), "the newline belongs to it")
 
 	url := "postgres://me:hunter2@host/db"
 	require.NoError(t, os.WriteFile(path, []byte(url+"\n"), 0o600))
-	cfg, err = loadConfig(environment(map[string]string{"DATABASE_URL_FILE": path, "JWT_SECRET": secret}))
+	cfg, err = loadConfig(t.Context(), environment(map[string]string{"DATABASE_URL_FILE": path, "JWT_SECRET": secret}))
 	require.NoError(t, err)
 	require.Equal(t, url, cfg.DatabaseURLs["user"])
 
 	for name, content := range map[string]string{"empty": "\n", "short": "short"} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		_, err = loadConfig(environment(map[string]string{"JWT_SECRET_FILE": path}))
+		_, err = loadConfig(t.Context(), environment(map[string]string{"JWT_SECRET_FILE": path}))
 		require.ErrorIs(t, err, settings.ErrInvalid, name)
 	}
-	_, err = loadConfig(environment(map[string]string{"JWT_SECRET_FILE": path + ".missing"}))
+	_, err = loadConfig(t.Context(), environment(map[string]string{"JWT_SECRET_FILE": path + ".missing"}))
 	require.ErrorContains(t, err, "JWT_SECRET_FILE names a file that cannot be read: ")
 }
 
 func TestAModuleThatIsNotServedHasNoDatabase(t *testing.T) {
-	cfg, err := loadConfig(environment(map[string]string{"MODULES": "order", "USER_DATABASE_URL": "postgres://host/db"}))
+	cfg, err := loadConfig(t.Context(), environment(map[string]string{"MODULES": "order", "USER_DATABASE_URL": "postgres://host/db"}))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"order": "sqlite:data/app.db"}, cfg.DatabaseURLs)
 }
@@ -214,7 +214,7 @@ func TestAProtocolForTracesIsNoFaultWhileThereAreNone(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317", "OTEL_SDK_DISABLED": "true"},
 		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317", "OTEL_TRACES_EXPORTER": "none"},
 	} {
-		cfg, err := loadConfig(environment(env))
+		cfg, err := loadConfig(t.Context(), environment(env))
 		require.NoError(t, err)
 		require.False(t, cfg.Traces)
 	}
@@ -224,7 +224,7 @@ func TestAfterAMoveFromSQLiteTheOldSecretIsSuggested(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.Mkdir("data", 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join("data", "jwt_secret"), []byte(strings.Repeat("s", 32)), 0o600))
-	_, err := loadConfig(environment(map[string]string{"DATABASE_URL": "postgres://host/db"}))
+	_, err := loadConfig(t.Context(), environment(map[string]string{"DATABASE_URL": "postgres://host/db"}))
 	require.EqualError(t, err, "wrong settings:\nJWT_SECRET must be set with PostgreSQL, where every instance needs the same one: "+
 		"JWT_SECRET_FILE="+filepath.Join("data", "jwt_secret")+" keeps everybody logged in.")
 }

@@ -35,7 +35,7 @@ func serviceOn(t *testing.T, url string, settings ...string) *service {
 	for i := 0; i < len(settings); i += 2 {
 		env[settings[i]] = settings[i+1]
 	}
-	cfg, err := loadConfig(environment(env))
+	cfg, err := loadConfig(t.Context(), environment(env))
 	require.NoError(t, err)
 	api, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestAModuleThatIsNotServedIsNotThere(t *testing.T) {
 
 func TestTenReplicasStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
-	cfg, err := loadConfig(environment(map[string]string{
+	cfg, err := loadConfig(t.Context(), environment(map[string]string{
 		"DATABASE_URL": databasetest.Postgres(t), "JWT_SECRET": strings.Repeat("s", 32),
 	}))
 	require.NoError(t, err)
@@ -218,7 +218,7 @@ func TestADatabaseThatFailsIsA503ThatSaysWhatIsKnown(t *testing.T) {
 	require.Equal(t, httpapi.ErrOutcomeUnknown, translate(fmt.Errorf("insert: %w", database.ErrOutcomeUnknown)))
 	require.Nil(t, translate(errors.New("a bug")))
 
-	cfg, err := loadConfig(environment(map[string]string{
+	cfg, err := loadConfig(t.Context(), environment(map[string]string{
 		"DATABASE_URL": databasetest.SQLite(t), "JWT_SECRET": strings.Repeat("s", 32),
 	}))
 	require.NoError(t, err)

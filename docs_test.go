@@ -34,7 +34,7 @@ func TestEveryTestThatTheDocsNameIsThere(t *testing.T) {
 }
 
 func TestBothREADMEsListEverySetting(t *testing.T) {
-	defaults := settings.NewReader(environment(nil))
+	defaults := settings.NewReader(t.Context(), environment(nil))
 	readConfig(defaults)
 	require.Greater(t, len(defaults.Read()), 25)
 	for _, file := range []string{"README.md", "README.zh-CN.md"} {

@@ -99,11 +99,11 @@ func first(status int, _ string) int { return status }
 
 func TestColoursCanBeSwitchedOff(t *testing.T) {
 	for _, env := range []map[string]string{{"NO_COLOR": "1"}, {"TERM": "dumb"}} {
-		cfg, err := loadConfig(environment(env))
+		cfg, err := loadConfig(t.Context(), environment(env))
 		require.NoError(t, err)
 		require.True(t, cfg.NoColor)
 	}
-	cfg, err := loadConfig(environment(map[string]string{"NO_COLOR": "", "TERM": "xterm"}))
+	cfg, err := loadConfig(t.Context(), environment(map[string]string{"NO_COLOR": "", "TERM": "xterm"}))
 	require.NoError(t, err)
 	require.False(t, cfg.NoColor)
 }

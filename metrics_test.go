@@ -23,7 +23,7 @@ func watched(t *testing.T, url string, settings map[string]string) (handler http
 	for name, value := range settings {
 		env[name] = value
 	}
-	cfg, err := loadConfig(environment(env))
+	cfg, err := loadConfig(t.Context(), environment(env))
 	require.NoError(t, err)
 	log := slog.New(slog.DiscardHandler)
 	api, err := newService(t.Context(), cfg, log)

@@ -18,7 +18,7 @@ import (
 // tokensOf returns what a start with settings would issue tokens with, and what it logs about it.
 func tokensOf(t *testing.T, settings map[string]string) (*auth.Tokens, string) {
 	t.Helper()
-	cfg, err := loadConfig(environment(settings))
+	cfg, err := loadConfig(t.Context(), environment(settings))
 	require.NoError(t, err)
 	var log bytes.Buffer
 	tokens, _, err := newTokens(cfg, slog.New(slog.NewTextHandler(&log, nil)))

@@ -18,6 +18,9 @@ import (
 // minSecret is the minimum length of a secret, in bytes: that of the hash (RFC 7518, section 3.2).
 const minSecret = 32
 
+// maxFile is the maximum length of a file that is taken for that of a secret, in bytes.
+const maxFile = 64 << 10
+
 // CheckSecret returns an error if a secret is too weak to sign tokens. The text continues a sentence that begins with
 // the name of the secret.
 func CheckSecret(secret []byte) error {
@@ -26,6 +29,8 @@ func CheckSecret(secret []byte) error {
 		return errors.New("is empty")
 	case string(secret) == "jwt-secret-string":
 		return errors.New("is the tutorial's secret, which everybody knows")
+	case 4*bytes.Count(secret, []byte{0}) >= len(secret): // random bytes have far fewer zeros
+		return errors.New("is in UTF-16, so its bytes are not those of the same text elsewhere: save it in UTF-8")
 	case len(secret) < minSecret:
 		return fmt.Errorf("has %d bytes and needs at least %d", len(secret), minSecret)
 	}
@@ -107,6 +112,10 @@ func fileSecret(path string) (secret []byte, created bool, err error) {
 	}
 	if !errors.Is(err, fs.ErrExist) {
 		return nil, false, fmt.Errorf("create secret: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) { // a pipe would block, a device never end
+		return nil, false, fmt.Errorf("%s must be a regular file of at most %d bytes: JWT_SECRET_FILE may name a pipe", path, maxFile)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -5,9 +5,9 @@ package settings
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 )
@@ -18,6 +18,7 @@ var ErrInvalid = errors.New("wrong settings")
 // Reader reads settings and collects their faults, so that one start shows them all. A setting that is empty
 // counts as unset. The value of an invalid setting is unspecified: check Err first.
 type Reader struct {
+	ctx     context.Context   // ends the wait for a file
 	environ map[string]string // trimmed
 	faults  []error
 	read    []Setting
@@ -42,9 +43,10 @@ const (
 const Masked = "***"
 
 // NewReader returns a Reader of an environment such as [os.Environ] returns. It drops white space, and a byte order
-// mark, around every value: an editor or a shell may leave them there without anybody seeing them.
-func NewReader(environ []string) *Reader {
-	r := &Reader{environ: map[string]string{}, known: map[string]bool{}}
+// mark, around every value: an editor or a shell may leave them there without anybody seeing them. It stops waiting for
+// files when ctx ends.
+func NewReader(ctx context.Context, environ []string) *Reader {
+	r := &Reader{ctx: ctx, environ: map[string]string{}, known: map[string]bool{}}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		r.environ[name] = trim(value)
@@ -141,14 +143,10 @@ func (r *Reader) fileOrText(name string) (value, source string) {
 		return value, fromEnvironment
 	}
 	source = "file " + path
-	text, err := os.ReadFile(path)
+	text, err := readFile(r.ctx, path)
 	if err != nil {
-		r.Fault(name+"_FILE", "names a file that cannot be read: %w", err)
+		r.Fault(name+"_FILE", "names a file that %w", err)
 		return "", source
 	}
-	value = trim(string(text))
-	if value == "" {
-		r.Fault(name+"_FILE", "names a file that is empty: %s", path)
-	}
-	return value, source
+	return trim(string(text)), source
 }

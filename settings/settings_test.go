@@ -32,7 +32,7 @@ func anyHost(host string) (string, error) { return host, nil }
 func TestASettingIsReadWithItsSource(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(path, []byte("hunter2\n"), 0o600))
-	r := NewReader(environment(map[string]string{
+	r := NewReader(t.Context(), environment(map[string]string{
 		"PLAIN": " a ", "EMPTY": " ", "NUMBER": "7", "TTL": "90s", "WORD": "JSON", "LIST": "a, ,b", "EVEN": "four",
 		"ADDRESS": "127.0.0.1:80", "SECRET_FILE": path, "URL": "me:hunter2@host",
 	}))
@@ -61,14 +61,14 @@ func TestADefaultIsShownAsOneWouldWriteIt(t *testing.T) {
 	for duration, want := range map[time.Duration]string{
 		time.Hour: "1h", 30 * time.Minute: "30m", 90 * time.Second: "1m30s", time.Second: "1s", 0: "0s", 720 * time.Hour: "720h",
 	} {
-		r := NewReader(environment(nil))
+		r := NewReader(t.Context(), environment(nil))
 		require.Equal(t, duration, r.Duration("TTL", duration, 0, 1000*time.Hour, "m"))
 		require.Equal(t, want, r.Read()[0].Value)
 	}
 }
 
 func TestAllFaultsAreShownAtOnceOneSentenceEach(t *testing.T) {
-	r := NewReader(environment(map[string]string{
+	r := NewReader(t.Context(), environment(map[string]string{
 		"NUMBER": "11", "TTL": "1", "WORD": "xml", "LIST": "a,d", "EVEN": "odd", "ELEMENTS": "four,odd", "ADDRESS": "80",
 		"SECRET": "hunter2", "SECRET_FILE": "/nowhere", "URL": "hunter2",
 	}))
@@ -106,7 +106,7 @@ func TestWhatNobodySeesAroundAValueIsNoPartOfIt(t *testing.T) {
 	mask := func(string) (string, error) { return Masked, nil }
 	for _, text := range []string{"v", " v", "v\n", "v\r\n", "\ufeffv", "\ufeff v\t\r", "\u00a0v\u3000", "\n\n\ufeffv\ufeff"} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		r := NewReader([]string{"TEXT=" + text, "SECRET=" + text, "KEY_FILE=" + path})
+		r := NewReader(t.Context(), []string{"TEXT=" + text, "SECRET=" + text, "KEY_FILE=" + path})
 		require.Equal(t, "v", r.Text("TEXT", "", "m"), "%q", text)
 		require.Equal(t, "v", r.Secret("SECRET", "m", Fallback{}, mask), "%q", text)
 		require.Equal(t, "v", r.Secret("KEY", "m", Fallback{}, mask), "%q", text)
@@ -114,7 +114,7 @@ func TestWhatNobodySeesAroundAValueIsNoPartOfIt(t *testing.T) {
 	}
 	for _, blank := range []string{" ", "\n", "\ufeff", "\r\n\ufeff\u3000"} {
 		require.NoError(t, os.WriteFile(path, []byte(blank), 0o600))
-		r := NewReader([]string{"SECRET=" + blank, "KEY_FILE=" + path})
+		r := NewReader(t.Context(), []string{"SECRET=" + blank, "KEY_FILE=" + path})
 		require.Empty(t, r.Secret("SECRET", "m", Fallback{}, mask))
 		require.NoError(t, r.Err())
 		require.Empty(t, r.Secret("KEY", "m", Fallback{}, mask))
@@ -129,7 +129,7 @@ func TestANameThatIsNearlyThatOfASettingIsNoticed(t *testing.T) {
 		"port": "PORT", "Host": "HOST", "TOKEN_TLL": "TOKEN_TTL", "MODULE": "", "HOSTNAME": "", "HOME": "", "PORTS": "", "PATH": "",
 		"TEST_DATABASE_URL": "", "POSTGRES_URL": "", "SECRET": "", "OTEL_SERVICE_NAME": "", "USER": "",
 	} {
-		r := NewReader([]string{name + "=x", "DATABASE_URL=x"})
+		r := NewReader(t.Context(), []string{name + "=x", "DATABASE_URL=x"})
 		for _, setting := range []string{"HOST", "PORT", "MODULES", "TOKEN_TTL"} {
 			r.Text(setting, "", "m")
 		}
@@ -142,7 +142,7 @@ func TestANameThatIsNearlyThatOfASettingIsNoticed(t *testing.T) {
 			require.Equal(t, []Misspelling{{name, meant}}, r.Misspelled())
 		}
 	}
-	r := NewReader([]string{"DATABSE_URL="})
+	r := NewReader(t.Context(), []string{"DATABSE_URL="})
 	r.Text("DATABASE_URL", "", "m")
 	require.Empty(t, r.Misspelled(), "one that is empty counts as unset")
 }
