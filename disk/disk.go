@@ -29,6 +29,9 @@ func create(path string, write func(*os.File) error, link func(from, to string) 
 	if missing := MissingFolder(filepath.Dir(path)); missing != "" {
 		return fmt.Errorf("there is no folder %s: %w", missing, syscall.ENOENT)
 	}
+	if file := NoFolder(filepath.Dir(path)); file != "" {
+		return fmt.Errorf("%s is a file and no folder: %w", file, syscall.ENOTDIR)
+	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // O_EXCL, 0600
 	if err != nil {
 		return err
@@ -42,13 +45,24 @@ func create(path string, write func(*os.File) error, link func(from, to string) 
 		return err
 	}
 	err = link(temporary.Name(), path) // fails, unlike a rename, if the name is taken
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+	if isNoLink(err) {
 		err = moveTo(path, temporary.Name())
 	}
 	if err != nil {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// isNoLink reports that a file system, or the one below it, has no hard links, or none for this file: some answer with
+// EMLINK, EXDEV or EINVAL.
+func isNoLink(err error) bool {
+	for _, refusal := range []error{errors.ErrUnsupported, fs.ErrPermission, syscall.EMLINK, syscall.EXDEV, syscall.EINVAL} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 // moveTo renames temporary to path on file systems without hard links, such as FAT. An empty file claims path first,
@@ -74,6 +88,21 @@ func MissingFolder(path string) (missing string) {
 		parent := filepath.Dir(path)
 		if parent == path {
 			return missing
+		}
+		path = parent
+	}
+}
+
+// NoFolder returns the file on the way to path, path included, that stands where a folder must be, or "" if none does.
+func NoFolder(path string) string {
+	for {
+		info, err := os.Stat(path)
+		parent := filepath.Dir(path)
+		switch {
+		case err == nil && !info.IsDir():
+			return path
+		case err == nil, parent == path:
+			return ""
 		}
 		path = parent
 	}

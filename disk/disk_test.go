@@ -72,7 +72,9 @@ func TestOfManyCreatesAtOnceOneSucceeds(t *testing.T) {
 }
 
 func TestAFileSystemWithoutHardLinksWillDo(t *testing.T) {
-	for _, refusal := range []error{syscall.EPERM, syscall.ENOTSUP, syscall.ENOSYS} {
+	for _, refusal := range []error{
+		syscall.EPERM, syscall.ENOTSUP, syscall.ENOSYS, syscall.EMLINK, syscall.EXDEV, syscall.EINVAL,
+	} {
 		path := filepath.Join(t.TempDir(), "secret")
 		link := func(string, string) error { return &os.LinkError{Op: "link", Err: refusal} }
 		write := func(f *os.File) error { _, err := f.WriteString("text"); return err }
@@ -96,4 +98,22 @@ func TestAFolderThatIsMissingIsNamed(t *testing.T) {
 	}
 	require.Empty(t, names(t, folder))
 	require.Equal(t, "none", MissingFolder("none/of/these"))
+}
+
+func TestAFileWhereAFolderMustBeIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, path := range []string{"secret", "none/of/these/secret"} {
+		err := Create(filepath.Join(file, path), func(*os.File) error { return errors.New("write was called") })
+		require.ErrorContains(t, err, file+" is a file and no folder: ")
+	}
+	require.Empty(t, NoFolder(filepath.Dir(file)))
+	require.Empty(t, NoFolder("none/of/these"))
+}
+
+func TestAnyOtherFailureOfTheLinkIsReturned(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	refuse := func(string, string) error { return &os.LinkError{Op: "link", Err: syscall.EIO} }
+	require.ErrorIs(t, create(path, func(*os.File) error { return nil }, refuse), syscall.EIO)
+	require.Empty(t, names(t, filepath.Dir(path)))
 }
