@@ -30,7 +30,7 @@ func NewEngine(cfg Config) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(nil); err != nil { // gin trusts all; forwarded.go finds the client instead
 		return nil, err
 	}
-	engine.Use(logged(cfg, &proxies{trusted: cfg.TrustedProxies, log: cfg.Log}), recovering, defaultHeaders())
+	engine.Use(logged(cfg, &proxies{trusted: cfg.TrustedProxies, log: cfg.Log}, engine.Routes), recovering, defaultHeaders())
 	allow, answer, err := crossOriginOf(cfg.Origins)
 	if err != nil {
 		return nil, err

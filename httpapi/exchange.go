@@ -22,6 +22,8 @@ type exchange struct {
 	code      int         // of the envelope, 0 for a response without one
 	limit     string      // name of the exceeded limit, or ""
 	aborted   bool        // a panic came after the response had begun
+
+	literals func() map[string]bool // the segments of all routes that are no parameters
 }
 
 // exchangeOf panics if the request did not come through NewEngine or its writer was replaced, which are wiring bugs.

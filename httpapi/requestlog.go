@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,11 +20,12 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // logged starts the exchange of a request and writes its log line after the response, under an id that the response
 // repeats. It runs outside recovering, so that the line of a panic has the status 500.
-func logged(cfg Config, proxies *proxies) gin.HandlerFunc {
+func logged(cfg Config, proxies *proxies, routes func() gin.RoutesInfo) gin.HandlerFunc {
+	literals := sync.OnceValue(func() map[string]bool { return literalsOf(routes()) }) // once all routes are mounted
 	log := cfg.Log
 	return func(c *gin.Context) {
 		start := time.Now()
-		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate, proxies: proxies}
+		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate, proxies: proxies, literals: literals}
 		if x.id == "" || !requestID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
@@ -78,19 +80,23 @@ func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
 }
 
 // loggedPath returns the path as the client sent it, with control characters escaped and with long segments cut short,
-// and any that should be an id and is not: a client may put a token where an id belongs.
+// and any that should be an id and is not: a client may put a token where an id belongs. If no route matched, any
+// segment but the first may be in the place of an id, unless one of our routes has it.
 func loggedPath(c *gin.Context) string {
 	const longestPath, longest, shown = 256, 24, 4
 	path := c.Request.URL.EscapedPath()
 	if len(path) > longestPath {
 		path = path[:longestPath] + "…"
 	}
-	if len(path) <= longest && len(c.Params) == 0 {
+	matched := c.FullPath() != "" && !strings.Contains(strings.ToLower(path), "%2f") // which shifts the segments
+	if len(path) <= longest && len(c.Params) == 0 && matched {
 		return path
 	}
 	segments, route := strings.Split(path, "/"), strings.Split(c.FullPath(), "/")
 	for i, segment := range segments {
-		if len(segment) > longest || len(segment) > shown && i < len(route) && isNoID(c, route[i]) {
+		switch {
+		case len(segment) <= shown:
+		case len(segment) > longest, matched && i < len(route) && isNoID(c, route[i]), !matched && mayBeSecret(c, i, segment):
 			segments[i] = segment[:shown] + "…"
 		}
 	}
@@ -105,6 +111,29 @@ func isNoID(c *gin.Context, segment string) bool {
 	}
 	_, ok := ParseID(c.Param(name))
 	return !ok
+}
+
+// mayBeSecret reports whether segment i of a path without a route may be something else than a place: it is no id, in no
+// route of ours, and not the first one, which tells what a scanner looks for, unless that has escaped separators.
+func mayBeSecret(c *gin.Context, i int, segment string) bool {
+	if i < 2 {
+		return strings.Contains(segment, "%")
+	}
+	_, isID := ParseID(segment)
+	return !isID && !exchangeOf(c).literals()[segment]
+}
+
+// literalsOf returns the segments of routes that are no parameters.
+func literalsOf(routes gin.RoutesInfo) map[string]bool {
+	literals := map[string]bool{}
+	for _, route := range routes {
+		for segment := range strings.SplitSeq(route.Path, "/") {
+			if !strings.HasPrefix(segment, ":") && !strings.HasPrefix(segment, "*") {
+				literals[segment] = true
+			}
+		}
+	}
+	return literals
 }
 
 // level returns Error for what an operator should look into. A client that disconnected is not an error.
