@@ -28,7 +28,7 @@ var errOrigin = errors.New("not an origin")
 // originOf returns the origin of a URL without a path, as browsers serialise it.
 func originOf(text string) (string, error) {
 	u, err := url.Parse(text)
-	if err != nil || !isBare(u) {
+	if err != nil || u.Scheme == "" || !isBare(u) {
 		return "", errOrigin
 	}
 	host, usual := u.Hostname(), ""
@@ -67,9 +67,13 @@ func isBare(u *url.URL) bool {
 // case, an IPv6 address in its short form, or an IPv4 address in four decimal numbers.
 func webHost(host string) (string, error) {
 	if address, err := netip.ParseAddr(host); err == nil && address.Zone() == "" {
+		if address.Is4In6() { // which netip writes with dots
+			low := address.As16()
+			return fmt.Sprintf("::ffff:%x:%x", uint16(low[12])<<8|uint16(low[13]), uint16(low[14])<<8|uint16(low[15])), nil
+		}
 		return address.String(), nil
 	}
-	ascii, err := DomainToASCII(host)
+	ascii, err := hostToASCII(host)
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,8 @@ func TestParseOrigin(t *testing.T) {
 	for _, text := range []string{
 		"https://shop.example.com", "http://localhost:3000", "http://shop.example", "https://shop.example:80", "http://[::1]:8080",
 		"https://xn--fiqs8s", "http://127.0.0.1", "capacitor://localhost", "ionic://localhost", "tauri://localhost",
+		"https://shop_1.example.com", "https://v2--site.netlify.app", "https://r3---sn-x.example.com", "https://-a-.example",
+		"https://ab--cd--.example", "http://[::ffff:102:304]", "http://[::ffff:0:1]:81", "https://a~b.example", "https://xn--strae-oqa.de",
 		"app://shop", "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
 	} {
 		origin, err := httpapi.ParseOrigin(text)
@@ -22,7 +24,8 @@ func TestParseOrigin(t *testing.T) {
 		"", "*", "null", "shop.example", "https://", "https://*.example", "https://shop.example/path", "https://shop.example?q",
 		"https://shop.example#f", "https://me@shop.example", "ftp://shop.example", "file:///index.html", "https://:8080",
 		"https://shop.example ", "://", "http://1.2.3.4.5", "http://256.1.1.1", "http://1.2.3.0x100", "https://shop.example:99999",
-		"https://a b", "https://[::1", "http://fe80::1", "https://shop..example",
+		"https://a b", "https://[::1", "http://fe80::1", "https://shop..example", "//h", "//shop.example", "h", "http:h",
+		"https://a^b.example", "https://a|b.example", "https://a\u2100b.example", "http://[1.2.3.4]", "https://xn--a.example",
 	} {
 		_, err := httpapi.ParseOrigin(text)
 		require.EqualError(t, err, "takes origins like https://shop.example.com, without a path or a *", text)
@@ -44,6 +47,12 @@ func TestParseOrigin(t *testing.T) {
 		"http://[0:0:0:0:0:0:0:1]": "http://[::1]",
 		"http://[FD00::1]":         "http://[fd00::1]",
 		"Capacitor://localhost":    "capacitor://localhost",
+		"http://[::FFFF:1.2.3.4]":  "http://[::ffff:102:304]",
+		"http://[::ffff:1.2.3.4]":  "http://[::ffff:102:304]",
+		"http://[::1.2.3.4]":       "http://[::102:304]",
+		"https://Shop_1.example":   "https://shop_1.example",
+		"https://straße.de":        "https://xn--strae-oqa.de",
+		"https://a。b．example":      "https://a.b.example",
 	} {
 		_, err := httpapi.ParseOrigin(text)
 		require.EqualError(t, err, "is never sent by a browser, which sends "+sent, text)

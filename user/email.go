@@ -18,6 +18,9 @@ type email string
 // The limits are those of RFC 5321, in bytes.
 const maxEmail, maxLocalPart = 254, 64
 
+// dots replaces the characters that a domain may have for a dot (UTS #46, section 2.3), which the validator does not know.
+var dots = strings.NewReplacer("。", ".", "．", ".", "｡", ".")
+
 // UnmarshalText leaves the syntax to the validator that comes with gin, and checks what that lets pass: characters that
 // nobody sees and domains that cannot exist.
 func (e *email) UnmarshalText(text []byte) error {
@@ -30,16 +33,20 @@ func (e *email) UnmarshalText(text []byte) error {
 	if _, err := httpapi.DomainToASCII(address[at+1:]); err != nil { // quadratic in the length
 		return textEmail
 	}
+	dotted := address[:at] + dots.Replace(address[at:])
 	switch {
-	case strings.ContainsFunc(address, isInvisible), validate.Var(address, "email") != nil:
+	case strings.ContainsFunc(address, isInvisible), validate.Var(dotted, "email") != nil:
 		return textEmail
 	}
 	*e = email(address)
 	return nil
 }
 
+// blanks are symbols that look like a space: BRAILLE PATTERN BLANK and IDEOGRAPHIC HALF FILL SPACE.
+const blanks = "\u2800\u303f"
+
 // isInvisible reports whether a character is a space, a control or a format character, or one that stands for nothing.
 func isInvisible(char rune) bool {
 	return !unicode.IsGraphic(char) || unicode.IsSpace(char) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, char) ||
-		unicode.Is(unicode.Variation_Selector, char)
+		unicode.Is(unicode.Variation_Selector, char) || strings.ContainsRune(blanks, char)
 }

@@ -22,6 +22,12 @@ func TestEmail(t *testing.T) {
 		"a@" + strings.Repeat("b", 64) + ".com": false, "a@" + strings.Repeat("例", 20) + ".com": true,
 		"a@" + strings.Repeat("例", 60) + ".com": false, "a@-b.com": false, "a@b-.com": false, "a@b.com.": false, "a@xn--.com": false,
 		"a@xn--fsq.com": true, "a@xn--a.com": false, "a@\u0301b.com": false, "a@bücher.example": true, "a@1.2.3.4": false,
+		"a@ab--cd.com": true, "a@a.r3---sn.com": true, "a@ab--.com": false, "a@--ab.com": false, "a@-ü.com": false, "a@ü-.com": false,
+		"a@xn----eha.com": false, "a@b-.x.com": false, "a@b。com": true, "a@b．com": true, "a@b｡com": true, "a。@b.com": true,
+		"a@b。": false, "a@。com": false, "a@b。。com": false, "a@sub。b．com": true, "a@b_c。co": false,
+		"a\u2800@b.com": false, "a\u303f@b.com": false, "a\u115f@b.com": false, "a\u1160@b.com": false, "a\uffa0@b.com": false,
+		"a\u17b4@b.com": false, "a\u034f@b.com": false, "a\U0001d159@b.com": false, "a\u180e@b.com": false, "a\u1680@b.com": false,
+		"a\ufffc@b.com": false, "a@b\u2800.com": false,
 	} {
 		var e email
 		require.Equal(t, ok, e.UnmarshalText([]byte(typed)) == nil, "%q", typed)
