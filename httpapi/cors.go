@@ -71,12 +71,14 @@ func crossOrigin(origins []string) (allow, answer gin.HandlerFunc) {
 }
 
 // isOwn reports whether origin is that of the service itself, under the name that the client knows: a trusted proxy may
-// have put another one into Host.
+// have put another one into Host. Of X-Forwarded-Host, which further proxies may have added theirs to, the first element
+// is the client's.
 func isOwn(c *gin.Context, origin string) bool {
 	hosts := []string{c.Request.Host}
 	peer, ok := addressOf(c.Request.RemoteAddr)
 	if forwarded := c.GetHeader("X-Forwarded-Host"); forwarded != "" && ok && isIn(exchangeOf(c).proxies.trusted, peer) {
-		hosts = append(hosts, forwarded)
+		first, _, _ := strings.Cut(forwarded, ",")
+		hosts = append(hosts, strings.TrimSpace(first))
 	}
 	return slices.ContainsFunc(hosts, func(host string) bool { return origin == "http://"+host || origin == "https://"+host })
 }

@@ -109,13 +109,24 @@ func TestAPageOfAnAppMayUseTheService(t *testing.T) {
 
 func TestAPageOfTheServiceItselfIsKnownBehindAProxyThatChangesHost(t *testing.T) {
 	engine := newEngine(t, httpapi.Config{Origins: []string{"https://other.example"}, TrustedProxies: networks(t, "192.0.2.0/24")})
-	for peer, status := range map[string]int{"192.0.2.1:1": 404, "198.51.100.1:1": 403} {
+	for _, test := range []struct {
+		peer, hosts string
+		status      int
+	}{
+		{"192.0.2.1:1", "shop.example", 404},
+		{"192.0.2.1:1", "shop.example, inner", 404},
+		{"192.0.2.1:1", " shop.example ,inner:5000, innermost", 404},
+		{"192.0.2.1:1", "inner, shop.example", 403},
+		{"192.0.2.1:1", ",", 403},
+		{"198.51.100.1:1", "shop.example", 403},
+		{"198.51.100.1:1", "shop.example, inner", 403},
+	} {
 		r := httpapitest.Request("OPTIONS /things", "", "")
-		r.RemoteAddr, r.Host = peer, "10.0.0.1:5000"
+		r.RemoteAddr, r.Host = test.peer, "10.0.0.1:5000"
 		r.Header.Set("Origin", "https://shop.example")
-		r.Header.Set("X-Forwarded-Host", "shop.example")
+		r.Header.Set("X-Forwarded-Host", test.hosts)
 		r.Header.Set("Access-Control-Request-Method", "POST")
-		require.Equal(t, status, httpapitest.Serve(engine, r).Code, peer)
+		require.Equal(t, test.status, httpapitest.Serve(engine, r).Code, test)
 	}
 }
 
