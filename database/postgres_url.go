@@ -28,7 +28,7 @@ var errPassword = errors.New("is not a PostgreSQL URL like postgres://USER:PASSW
 
 // parsePostgres parses a PostgreSQL URL and sets what it leaves open.
 func parsePostgres(raw string) (*pgxpool.Config, error) {
-	if mayCutPassword(raw) {
+	if mayCutPassword(raw) || strayPercent.MatchString(raw) {
 		return nil, errPassword
 	}
 	cfg, err := pgxpool.ParseConfig(raw)
@@ -138,6 +138,9 @@ var (
 	serverList  = regexp.MustCompile(`^((\[[^]]*\]|[^][:]*)(:[0-9]{0,5})?(,|$))*$`)
 	settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 	takesAt     = regexp.MustCompile(`^(user|password|sslpassword|application_name|options)$`)
+
+	// strayPercent matches a % that encodes nothing, which pgx would report without the remedy.
+	strayPercent = regexp.MustCompile(`%([^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)`)
 )
 
 // secretPart returns the parts of a URL, as they stand there, that may belong to a password.

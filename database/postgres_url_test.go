@@ -92,6 +92,8 @@ func TestAPasswordThatIsCutIsRefusedWithTheRemedy(t *testing.T) {
 		"postgres://me:hunter@2secret@localhost/db", "postgres://me:hunter/2secret@localhost/db", "postgres://me:12/secret@localhost/db",
 		"postgres://me:hunter%2secret@localhost/db", "postgres://me:hunter@secret/x?y=z@localhost/db", "postgres://me@tenant:hunter2@localhost/db",
 		"postgres://localhost?user=me&password=hunter@2secret", "postgres://localhost/db?password=hunter&2secret",
+		"postgres://me:hunter%@localhost/db", "postgres://me:%@localhost/db", "postgres://me:100%%@localhost/db", "postgres://m%e@localhost/db",
+		"postgres://localhost/db?user=me&password=hunter%2", "postgres://localhost/db?password=a%zz&sslmode=disable", "postgres://localhost/d%b",
 	} {
 		require.ErrorContains(t, CheckURL(url), "percent-encode", url)
 		require.Equal(t, "postgres://…", Redact(url))
