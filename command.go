@@ -37,7 +37,7 @@ func commands() []command {
 			cfg, err := loadConfig(ctx, in.environ)
 			switch {
 			case ctx.Err() != nil:
-				return nil // stopped while starting
+				return nil //nolint:nilerr // stopped while starting
 			case err != nil:
 				return err
 			}

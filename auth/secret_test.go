@@ -72,32 +72,6 @@ func TestLoadSecret(t *testing.T) {
 			require.EqualError(t, auth.CheckSecret([]byte(text)), "is empty")
 		}
 	})
-	t.Run("refuses UTF-16, whatever its byte order", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "jwt_secret")
-		for _, text := range []string{
-			"\xff\xfe" + strings.Repeat("s\x00", 32) + "\r\x00\n\x00", "\xfe\xff" + strings.Repeat("\x00s", 32) + "\x00\r\x00\n",
-		} {
-			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-			_, err := auth.LoadSecret(nil, path)
-			require.ErrorContains(t, err, path+" is in UTF-16, so its bytes are not those of the same text elsewhere: save it in UTF-8")
-		}
-		require.NoError(t, auth.CheckSecret([]byte("\x00random\xff\xfebytes may have zeros\x00"+strings.Repeat("s", 32))))
-	})
-	t.Run("refuses what is no file of a secret without reading it", func(t *testing.T) {
-		folder := t.TempDir()
-		long := filepath.Join(folder, "long")
-		require.NoError(t, os.WriteFile(long, bytes.Repeat([]byte("s"), 64<<10+1), 0o600))
-		for _, path := range []string{folder, long} {
-			_, err := auth.LoadSecret(nil, path)
-			require.EqualError(t, err, path+" must be a regular file of at most 65536 bytes: JWT_SECRET_FILE may name a pipe")
-		}
-		if runtime.GOOS == "linux" {
-			link := filepath.Join(folder, "link")
-			require.NoError(t, os.Symlink("/dev/zero", link))
-			_, err := auth.LoadSecret(nil, link)
-			require.ErrorContains(t, err, "must be a regular file")
-		}
-	})
 	t.Run("refuses a short secret and leaves its file alone", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "jwt_secret")
 		require.NoError(t, os.WriteFile(path, []byte("short\n"), 0o600))
@@ -181,5 +155,34 @@ func TestLoadSecret(t *testing.T) {
 			require.Equal(t, string(text), got.(string)+"\n")
 			return true
 		})
+	})
+}
+
+func TestAFileThatHoldsNoSecretIsRefused(t *testing.T) {
+	t.Run("refuses UTF-16, whatever its byte order", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "jwt_secret")
+		for _, text := range []string{
+			"\xff\xfe" + strings.Repeat("s\x00", 32) + "\r\x00\n\x00", "\xfe\xff" + strings.Repeat("\x00s", 32) + "\x00\r\x00\n",
+		} {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			_, err := auth.LoadSecret(nil, path)
+			require.ErrorContains(t, err, path+" is in UTF-16, so its bytes are not those of the same text elsewhere: save it in UTF-8")
+		}
+		require.NoError(t, auth.CheckSecret([]byte("\x00random\xff\xfebytes may have zeros\x00"+strings.Repeat("s", 32))))
+	})
+	t.Run("refuses what is no file of a secret without reading it", func(t *testing.T) {
+		folder := t.TempDir()
+		long := filepath.Join(folder, "long")
+		require.NoError(t, os.WriteFile(long, bytes.Repeat([]byte("s"), 64<<10+1), 0o600))
+		for _, path := range []string{folder, long} {
+			_, err := auth.LoadSecret(nil, path)
+			require.EqualError(t, err, path+" must be a regular file of at most 65536 bytes: JWT_SECRET_FILE may name a pipe")
+		}
+		if runtime.GOOS == "linux" {
+			link := filepath.Join(folder, "link")
+			require.NoError(t, os.Symlink("/dev/zero", link))
+			_, err := auth.LoadSecret(nil, link)
+			require.ErrorContains(t, err, "must be a regular file")
+		}
 	})
 }

@@ -198,7 +198,10 @@ func attempts(err *pgconn.ConnectError) (failures []string) {
 
 // Redact returns a database URL that may be shown: user, hosts and database, but no password.
 func Redact(raw string) string {
-	if _, ok := SQLitePath(raw); ok {
+	if path, ok := SQLitePath(raw); ok {
+		if hasOtherURL(path) {
+			return "sqlite:…"
+		}
 		return raw
 	}
 	cfg, err := parsePostgres(raw)
