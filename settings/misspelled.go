@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -10,8 +11,8 @@ import (
 type Misspelling struct{ Name, Meant string }
 
 // Misspelled returns the variables that nobody has read and whose names nearly are those of settings that were
-// read: DATABSE_URL, JWT_SECRET_KEY, port. A name of fewer than eight letters must be the same but for its case, or
-// every environment would have some.
+// read: DATABSE_URL, JWT_SECRET_KEY, MAX_CONNS, port. A name of fewer than eight letters may differ by its case, or by two
+// letters that are swapped or one that is doubled: with more, every environment would have some.
 func (r *Reader) Misspelled() (found []Misspelling) {
 	for _, name := range slices.Sorted(maps.Keys(r.environ)) {
 		if r.known[name] || r.environ[name] == "" {
@@ -24,27 +25,87 @@ func (r *Reader) Misspelled() (found []Misspelling) {
 	return found
 }
 
-// nearest returns the setting whose name is most like name, or "".
+// nearest returns the setting whose name is most like name, or "". Of several it prefers the longest, which says most of
+// name.
 func (r *Reader) nearest(name string) (nearest string) {
 	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	least := 3
+	least := unlike
 	for _, setting := range slices.Sorted(maps.Keys(r.known)) {
-		within := 0
-		switch {
-		case len(setting) >= 12:
-			within = 2
-		case len(setting) >= 8:
-			within = 1
-		}
-		distance := editDistance(upper, setting)
-		if within > 0 && strings.HasPrefix(upper, setting+"_") && distance > within {
-			distance, within = 2, 2
-		}
-		if distance <= within && distance < least {
-			nearest, least = setting, distance
+		cost := difference(upper, setting)
+		if cost < least || cost == least && cost < unlike && len(setting) > len(nearest) {
+			nearest, least = setting, cost
 		}
 	}
 	return nearest
+}
+
+// unlike is the difference of names that have nothing to do with each other.
+const unlike = 5
+
+// difference returns how much name differs from that of a setting.
+func difference(name, setting string) int {
+	distance, within := editDistance(name, setting), 0
+	switch {
+	case len(setting) >= 12:
+		within = 2
+	case len(setting) >= 8:
+		within = 1
+	}
+	switch {
+	case distance <= within, distance == 1 && isSlip(name, setting):
+		return distance
+	case hasWords(name, setting, 0):
+		return 3
+	case hasWords(name, setting, 1), within > 0 && strings.HasPrefix(name, setting+"_"):
+		return 4
+	}
+	return unlike
+}
+
+// isSlip reports that name has two letters of setting swapped, or one doubled: PORTT, but not PORTS.
+func isSlip(name, setting string) bool {
+	letters, wanted := []byte(name), []byte(setting)
+	if string(slices.Compact(slices.Clone(letters))) == setting {
+		return true
+	}
+	slices.Sort(letters)
+	slices.Sort(wanted)
+	return slices.Equal(letters, wanted)
+}
+
+// hasWords reports that name has the words of setting in any order, and a number of further ones: JWT_PREVIOUS_SECRET,
+// CORS_ALLOWED_ORIGINS. With a further one the first word must be that of setting, because TEST_DATABASE_URL is
+// another program's, and setting must have two, because longer names have relatives, such as those of OpenTelemetry.
+func hasWords(name, setting string, further int) bool {
+	words, wanted := strings.Split(name, "_"), strings.Split(setting, "_")
+	if len(wanted) < 2 || len(words) != len(wanted)+further || further > 0 && (len(wanted) > 2 || !alike(words[0], wanted[0])) {
+		return false
+	}
+	for _, want := range wanted {
+		i := slices.IndexFunc(words, func(word string) bool { return alike(word, want) })
+		if i < 0 {
+			return false
+		}
+		words = slices.Delete(words, i, i+1)
+	}
+	return true
+}
+
+// synonyms are words that people take for those of settings, in the form of stem.
+var synonyms = map[string]string{"OLD": "PREVIOU", "LAST": "PREVIOU", "FORMER": "PREVIOU", "DB": "DATABASE"}
+
+// alike reports that two words are one, in the singular or plural or shortened: PROXY and PROXIES, PREV and PREVIOUS.
+func alike(a, b string) bool {
+	a, b = stem(a), stem(b)
+	return a == b || min(len(a), len(b)) >= 4 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))
+}
+
+func stem(word string) string {
+	if singular, ok := strings.CutSuffix(word, "IES"); ok {
+		return singular + "Y"
+	}
+	word = strings.TrimSuffix(word, "S")
+	return cmp.Or(synonyms[word], word)
 }
 
 // editDistance returns how many letters have to be inserted, removed, replaced or swapped with their neighbour to

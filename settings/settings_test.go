@@ -128,14 +128,31 @@ func TestANameThatIsNearlyThatOfASettingIsNoticed(t *testing.T) {
 		"DATABASE-URL": "DATABASE_URL", "JWT_SECRET_KEY": "JWT_SECRET", "JWT_SERCET": "JWT_SECRET", "JWT_SECRET_FIEL": "JWT_SECRET_FILE",
 		"port": "PORT", "Host": "HOST", "TOKEN_TLL": "TOKEN_TTL", "MODULE": "", "HOSTNAME": "", "HOME": "", "PORTS": "", "PATH": "",
 		"TEST_DATABASE_URL": "", "POSTGRES_URL": "", "SECRET": "", "OTEL_SERVICE_NAME": "", "USER": "",
+
+		"JWT_SECRET_PREV": "JWT_SECRET_PREVIOUS", "JWT_SECRET_OLD": "JWT_SECRET_PREVIOUS", "JWT_PREVIOUS_SECRET": "JWT_SECRET_PREVIOUS",
+		"PREVIOUS_JWT_SECRET": "JWT_SECRET_PREVIOUS", "OLD_JWT_SECRET_FILE": "JWT_SECRET_PREVIOUS_FILE",
+		"JWT_SECRET_FILE_PATH": "JWT_SECRET_FILE", "JWT_SECRETS": "JWT_SECRET", "JWT_SECRET_NEW": "JWT_SECRET",
+		"TRUSTED_PROXY": "TRUSTED_PROXIES", "TRUST_PROXY": "TRUSTED_PROXIES", "OPS_ADDRESS": "OPS_ADDR", "OPS_ADRR": "OPS_ADDR",
+		"MAX_CONNS": "MAX_CONNECTIONS", "MAX_CONNECTION": "MAX_CONNECTIONS", "CORS_ALLOWED_ORIGINS": "CORS_ORIGINS",
+		"CORS_ORIGIN": "CORS_ORIGINS", "cors-origins-allowed": "CORS_ORIGINS", "DB_URL": "DATABASE_URL", "DATABASE_URL_RO": "DATABASE_URL",
+		"PORTT": "PORT", "HSOT": "HOST", "POTR": "PORT", "HOOST": "HOST", "MDOULES": "MODULES",
+
+		"PORT0": "", "PORTAL": "", "POST": "", "SPORT": "", "HOSTS": "", "GHOST": "", "HOSTTYPE": "", "SSH_CONNECTION": "", "PGHOST": "",
+		"PGPORT": "", "DB_HOST": "", "DB_PORT": "", "KUBERNETES_PORT": "", "KUBERNETES_SERVICE_HOST": "", "USER_PORT": "", "LOGNAME": "",
+		"HTTP_PROXY": "", "NO_PROXY": "", "MY_JWT_SECRET": "", "BILLING_DATABASE_URL": "", "OPS_PORT": "", "MAX_MEMORY": "", "TOKEN": "",
+		"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "", "OTEL_EXPORTER_OTLP_HEADERS": "", "DBUS_SESSION_BUS_ADDRESS": "", "XDG_DATA_DIRS": "",
 	} {
 		r := NewReader(t.Context(), []string{name + "=x", "DATABASE_URL=x"})
-		for _, setting := range []string{"HOST", "PORT", "MODULES", "TOKEN_TTL"} {
+		for _, setting := range []string{
+			"HOST", "PORT", "MODULES", "TOKEN_TTL", "TRUSTED_PROXIES", "OPS_ADDR", "MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_CLIENT",
+			"CORS_ORIGINS", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+		} {
 			r.Text(setting, "", "m")
 		}
 		show := func(string) (string, error) { return "", nil }
 		r.Secret("DATABASE_URL", "m", Fallback{}, show)
 		r.Secret("JWT_SECRET", "m", Fallback{}, show)
+		r.Secret("JWT_SECRET_PREVIOUS", "m", Fallback{}, show)
 		if meant == "" {
 			require.Empty(t, r.Misspelled(), name)
 		} else {
