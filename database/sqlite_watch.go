@@ -99,22 +99,24 @@ func (w *writer) lookAfterFile() {
 	}
 }
 
-// lose stops all writing because of cause and logs it.
-func (w *writer) lose(cause error) {
-	w.fail(cause)
-	w.watch.log.Error("no more writes until a restart", "error", cause)
+// lose stops all writing because of cause and logs it with the remedy, which the error of each refused write leaves out.
+func (w *writer) lose(cause, remedy string) {
+	w.fail(errors.New(cause))
+	w.watch.log.Error("no more writes until a restart", "error", cause+": "+remedy)
 }
 
-// explain returns an error that says what has happened to the file, and the remedy.
-func (w *watch) explain(found place) error {
+// explain returns what has happened to the file, and the remedy.
+func (w *watch) explain(found place) (cause, remedy string) {
 	switch found {
 	case logGone:
-		return fmt.Errorf("%s-wal was removed while it was in use: restart the service", w.path)
+		return w.path + "-wal was removed while it was in use", "restart the service"
 	case replaced:
-		return fmt.Errorf("another file has taken the place of %s while it was in use: stop the service, see that the right file is there, and start it", w.named)
+		return fmt.Sprintf("another file has taken the place of %s while it was in use", w.named),
+			"stop the service, see that the right file is there, and start it"
 	case intact, gone:
 	}
-	return fmt.Errorf("%s was moved or deleted while it was in use: stop the service, put the file back or restore a backup, and start it", w.named)
+	return w.named + " was moved or deleted while it was in use",
+		"stop the service, put the file back or restore a backup, and start it"
 }
 
 // save moves what was acknowledged from the log into the file, wherever that is now. Until it succeeds it is called

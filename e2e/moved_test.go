@@ -50,6 +50,7 @@ func TestAMovedFileStopsWritesAndHasEverythingAcknowledged(t *testing.T) {
 			require.Equal(t, 1, strings.Count(log, `msg="no more writes until a restart"`), log)
 			require.Regexp(t, `level=ERROR msg="no more writes until a restart" error="\S+/data/app.db was moved or deleted while it was in use: `+
 				`stop the service, put the file back or restore a backup, and start it"`, log)
+			require.Equal(t, 1, strings.Count(log, "put the file back"), "each refused write repeats the remedy")
 			if end == "killed" {
 				p.kill()
 			} else {
