@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -38,10 +39,22 @@ func Fail(c *gin.Context, err error) {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(public.RetryAfter.Seconds()))))
 	}
 	if x.isStranger(c, public.Status) {
-		c.Header("Connection", "close")
+		dismiss(c, public.Status)
 	}
 	write(c, public.Status, public.Code, public.Msg, public.data(c.Request))
 	c.Abort()
+}
+
+// dismissTime is how long the rest of a body may take after the response to it. A client that is still sending would
+// lose the response if the connection were closed at once.
+const dismissTime = time.Second
+
+// dismiss has the connection closed after the response. net/http reads the rest of a body first, for up to readTimeout.
+func dismiss(c *gin.Context, status int) {
+	c.Header("Connection", "close")
+	if c.Request.ContentLength != 0 && status != http.StatusRequestTimeout { // whose time is up already
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(dismissTime)) // fails without a connection
+	}
 }
 
 // isStranger reports whether a client has done nothing yet that is worth an open connection: it sends too much, or its

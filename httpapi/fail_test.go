@@ -1,10 +1,14 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -87,5 +91,33 @@ func TestTheConnectionOfAStrangerIsClosedWithTheRefusal(t *testing.T) {
 			}
 			require.Equal(t, want, httpapitest.Serve(engine, r).Header().Get("Connection"), path+" from "+peer)
 		}
+	}
+}
+
+func TestABodyThatNeverComesKeepsNoStrangersConnectionOpen(t *testing.T) {
+	t.Parallel()
+	address, _, _ := start(t, 0)
+	for _, body := range []string{
+		"Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\nhalf", "Content-Length: 300000\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf",
+	} {
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = fmt.Fprint(conn, "POST /nothing HTTP/1.1\r\nHost: a\r\n"+body)
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+			received := bufio.NewReader(conn)
+			response, err := http.ReadResponse(received, nil)
+			require.NoError(t, err)
+			require.Equal(t, 404, response.StatusCode)
+			require.True(t, response.Close)
+			_, err = io.Copy(io.Discard, response.Body)
+			require.NoError(t, err)
+			_, err = received.ReadByte()
+			require.ErrorIs(t, err, io.EOF, "the connection is still open")
+		})
 	}
 }
