@@ -21,6 +21,9 @@ func backup(ctx context.Context, cfg Config, in invocation) error {
 		return fmt.Errorf("%w: the modules have databases of their own: set MODULES to one of them at a time", settings.ErrInvalid)
 	}
 	url, path := urls[0], in.operands[0]
+	if path == "" {
+		return usage("backup takes FILE, which is empty")
+	}
 	if err := database.RequireFile(url); err != nil {
 		return fmt.Errorf("%s: %w", cfg.settingOf(url), err)
 	}

@@ -140,8 +140,10 @@ func TestAWrongCommandIsAnsweredWithTheUsage(t *testing.T) {
 		require.Contains(t, err.Error(), "userorder: "+test.want+"\n\nusage: userorder [command]\n\n  serve ")
 		require.Empty(t, text)
 	}
-	_, err := said(t, nil, "")
-	require.ErrorIs(t, err, errUsage)
+	for _, args := range [][]string{{""}, {"backup", ""}} {
+		_, err := said(t, nil, args...)
+		require.ErrorIs(t, err, errUsage)
+	}
 }
 
 func TestMigrateDataNamesEveryOptionAtFault(t *testing.T) {

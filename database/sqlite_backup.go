@@ -38,11 +38,31 @@ func backup(ctx context.Context, source, path string) error {
 	if _, err := inspect(ctx, source); err != nil {
 		return err
 	}
+	if err := requireTables(ctx, source); err != nil {
+		return err
+	}
 	err := disk.Create(path, func(file *os.File) error { return vacuumInto(ctx, source, file.Name()) })
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w, and a backup never replaces a file", os.ErrExist)
 	}
 	return err
+}
+
+// requireTables returns an error if the file at path is empty: the copy would hold nothing, whatever was meant.
+func requireTables(ctx context.Context, path string) error {
+	pool, err := openPool(path, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	var tables int
+	if err := pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if tables == 0 {
+		return errors.New("there is nothing in it: is it the file that the service uses?")
+	}
+	return nil
 }
 
 // vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), switches it to WAL

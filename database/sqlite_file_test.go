@@ -322,7 +322,9 @@ func TestABackupHasAllThatWasAcknowledgedBeforeIt(t *testing.T) {
 func TestBackupRefuses(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
-	url := "sqlite:" + path
+	url, bare, empty := "sqlite:"+path, databasetest.SQLite(t), filepath.Join(t.TempDir(), "empty.db")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	require.NoError(t, databasetest.Open(t, bare).Close())
 	for _, test := range []struct {
 		name, url, to string
 		want          string
@@ -330,6 +332,9 @@ func TestBackupRefuses(t *testing.T) {
 		{"to replace a file", url, path, "file already exists, and a backup never replaces a file"},
 		{"a folder that is not there", url, filepath.Join(t.TempDir(), "none", "b.db"), "none: no such file or directory"},
 		{"a database that is not there", url + ".none", path + ".new", "no such file or directory"},
+		{"an empty file", "sqlite:" + empty, path + ".new", "there is nothing in it: is it the file that the service uses?"},
+		{"a file of the system", "sqlite:/proc/version", path + ".new", "/proc/version to "}, // missing elsewhere than on Linux
+		{"a database without tables", bare, path + ".new", "there is nothing in it"},
 		{"PostgreSQL", "postgres://me:hunter2@host/db", path + ".new", "PostgreSQL has its own tools for that, such as pg_dump"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

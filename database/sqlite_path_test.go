@@ -165,7 +165,11 @@ func TestABackupNamesTheFolderThatIsMissing(t *testing.T) {
 	url := "sqlite:" + filepath.Join(folder, "app.db")
 	db, err := Open(t.Context(), url, Options{})
 	require.NoError(t, err)
+	_, err = db.Exec(t.Context(), "CREATE TABLE notes (id INTEGER)")
+	require.NoError(t, err)
 	require.NoError(t, db.Close())
+	err = Backup(t.Context(), url, filepath.Join(folder, "app.db", "backup.db"))
+	require.ErrorContains(t, err, filepath.Join(folder, "app.db")+" is a file and no folder: ")
 	for _, path := range []string{"none/backup.db", "none/of/these/backup.db"} {
 		err := Backup(t.Context(), url, filepath.Join(folder, path))
 		require.ErrorContains(t, err, "there is no folder "+filepath.Join(folder, "none")+": ")
