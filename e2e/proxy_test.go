@@ -58,7 +58,7 @@ func caddy(t *testing.T, ports [2]int) string {
 	t.Helper()
 	binary, port := tool(t, "caddy"), freePort(t)
 	file := example(t, "Caddyfile", map[string]string{
-		":80 {":          fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://%s {", local(port)),
+		":80 {":          fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://:%d {\n\tbind 127.0.0.1", port),
 		"127.0.0.1:5001": local(ports[0]), "127.0.0.1:5002": local(ports[1]),
 	})
 	return runProxy(t, port, binary, "run", "--config", file, "--adapter", "caddyfile")

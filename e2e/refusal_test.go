@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, test.status, response.StatusCode)
 			require.Equal(t, "application/json; charset=utf-8", response.Header.Get("Content-Type"))
+			require.Equal(t, test.status == 405, response.Header.Get("Allow") != "", "RFC 9110, section 15.5.6")
 			var envelope struct {
 				Code int
 				Msg  string
@@ -55,6 +57,40 @@ func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
 			require.Equal(t, test.status, envelope.Code)
 			require.NotEmpty(t, envelope.Msg)
 			require.NotNil(t, envelope.Data)
+		})
+	}
+}
+
+func TestAClientOfHTTP10WithoutAHostIsServedBehindEveryProxy(t *testing.T) {
+	var last atomic.Value // the Host line of the last request
+	replica := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/user/info" {
+			last.Store("Host: " + r.Host)
+		}
+	}))
+	t.Cleanup(replica.Close)
+	port := replica.Listener.Addr().(*net.TCPAddr).Port
+	for name, proxy := range proxies() {
+		t.Run(name, func(t *testing.T) {
+			base := proxy(t, [2]int{port, port})
+			for _, host := range []string{"", "shop.example:8080"} {
+				request := "GET /user/info HTTP/1.0\r\n"
+				if host != "" {
+					request += "Host: " + host + "\r\n"
+				}
+				conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+				require.NoError(t, err)
+				require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+				_, err = io.WriteString(conn, request+"\r\n")
+				require.NoError(t, err)
+				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				require.NoError(t, err)
+				require.Equal(t, 200, response.StatusCode)
+				require.NoError(t, conn.Close())
+				sent := last.Swap("").(string)
+				require.NotEmpty(t, sent, "%q did not come to the replica", request)
+				require.True(t, host == "" || "Host: "+host == sent, "the Host was changed to "+sent)
+			}
 		})
 	}
 }
