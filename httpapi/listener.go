@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -92,10 +93,19 @@ func (l *boundListener) Close() error {
 	return l.Listener.Close()
 }
 
-// boundConn gives its place back when it is closed.
+// boundConn gives its place back when it is closed, and tells whether a request has begun to arrive.
 type boundConn struct {
 	net.Conn
 	leave func()
+	begun atomic.Bool // something was read since it was new or idle
+}
+
+func (c *boundConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.begun.Load() {
+		c.begun.Store(true)
+	}
+	return n, err
 }
 
 func (c *boundConn) Close() error {

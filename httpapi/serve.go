@@ -31,6 +31,9 @@ const (
 	// seconds, also for those that browsers and proxies open in advance.
 	silentTime = time.Second
 
+	// headerTime is how long a header that has begun to arrive has for its rest when the server stops.
+	headerTime = time.Second
+
 	// drainTimeout bounds the wait for requests in flight at shutdown.
 	drainTimeout = 25 * time.Second
 )
@@ -82,6 +85,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 	_ = listener.Close() // before the connections, so that their clients find no way back
 	if open.count() > 0 {
 		time.Sleep(quietTime)
+		open.awaitHeaders()
 	}
 	silent := time.AfterFunc(silentTime, open.closeSilent)
 	defer silent.Stop()
@@ -100,9 +104,9 @@ func closing(stopping *atomic.Bool, handler http.Handler) http.Handler {
 
 // connections are the open connections of a server.
 type connections struct {
-	mu     sync.Mutex
-	open   int
-	silent map[net.Conn]bool // those without a request so far
+	mu      sync.Mutex
+	open    int
+	waiting map[net.Conn]http.ConnState // those without a request now, which are new or idle
 }
 
 // observe is told of every change of a connection.
@@ -112,16 +116,45 @@ func (c *connections) observe(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		c.open++
-		if c.silent == nil {
-			c.silent = map[net.Conn]bool{}
-		}
-		c.silent[conn] = true
+		c.wait(conn, state)
+		return
+	case http.StateIdle:
+		c.wait(conn, state)
 		return
 	case http.StateClosed, http.StateHijacked:
 		c.open--
-	case http.StateActive, http.StateIdle:
+	case http.StateActive:
 	}
-	delete(c.silent, conn)
+	delete(c.waiting, conn)
+}
+
+// wait records a connection that has no request now.
+func (c *connections) wait(conn net.Conn, state http.ConnState) {
+	if c.waiting == nil {
+		c.waiting = map[net.Conn]http.ConnState{}
+	}
+	c.waiting[conn] = state
+	if bound, ok := conn.(*boundConn); ok {
+		bound.begun.Store(false)
+	}
+}
+
+// awaitHeaders waits, for headerTime at most, until no connection is in the middle of a header: to net/http it is idle.
+func (c *connections) awaitHeaders() {
+	for until := time.Now().Add(headerTime); c.inHeader() && time.Now().Before(until); {
+		time.Sleep(acceptTime)
+	}
+}
+
+func (c *connections) inHeader() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.waiting {
+		if bound, ok := conn.(*boundConn); ok && bound.begun.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *connections) count() int {
@@ -130,12 +163,14 @@ func (c *connections) count() int {
 	return c.open
 }
 
-// closeSilent closes connections without a request.
+// closeSilent closes connections that never had a request.
 func (c *connections) closeSilent() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for conn := range c.silent {
-		_ = conn.Close()
+	for conn, state := range c.waiting {
+		if state == http.StateNew {
+			_ = conn.Close()
+		}
 	}
 }
 

@@ -208,3 +208,63 @@ func TestAConnectionWithoutARequestDelaysNoStop(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.Less(t, time.Since(began), 3*time.Second)
 }
+
+func TestAHeaderThatHasBegunToArriveIsReadToItsEndAtAStop(t *testing.T) {
+	t.Parallel()
+	const request = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\ntext"
+	for _, test := range []struct {
+		name          string
+		before, after string // what arrives before the stop and after it
+	}{
+		{"of the first request", request[:30], request[30:]},
+		{"of a further request", request + request[:30], request[30:]},
+		{"of a further request, after its first byte", request + request[:1], request[1:]},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			address, stop, ended := start(t, 0)
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			reader := bufio.NewReader(conn)
+			if first, more := strings.CutPrefix(test.before, request); more {
+				_, err = fmt.Fprint(conn, request)
+				require.NoError(t, err)
+				response, err := http.ReadResponse(reader, nil)
+				require.NoError(t, err)
+				_, _ = io.Copy(io.Discard, response.Body)
+				time.Sleep(50 * time.Millisecond) // until it is idle
+				_, err = fmt.Fprint(conn, first)
+				require.NoError(t, err)
+			} else {
+				_, err = fmt.Fprint(conn, test.before)
+				require.NoError(t, err)
+			}
+			time.Sleep(300 * time.Millisecond)
+			stop()
+			time.Sleep(700 * time.Millisecond) // longer than idle connections are open
+			_, err = fmt.Fprint(conn, test.after)
+			require.NoError(t, err)
+			response, err := http.ReadResponse(reader, nil)
+			require.NoError(t, err)
+			require.Equal(t, 200, response.StatusCode)
+			require.True(t, response.Close)
+			require.NoError(t, <-ended)
+		})
+	}
+}
+
+func TestAHeaderThatNeverEndsDelaysNoStop(t *testing.T) {
+	t.Parallel()
+	address, stop, ended := start(t, 0)
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\n")
+	require.NoError(t, err)
+	time.Sleep(50 * time.Millisecond) // until it is read
+	began := time.Now()
+	stop()
+	require.NoError(t, <-ended)
+	require.Less(t, time.Since(began), 4*time.Second)
+}
