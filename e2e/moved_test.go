@@ -116,3 +116,22 @@ func TestAPipeInPlaceOfTheDatabaseFailsTheStartAtOnce(t *testing.T) {
 		requireOneLine(t, said(t, p.stderr))
 	}
 }
+
+func TestAPipeInPlaceOfASecretHoldsUpNeitherAStartNorAStop(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "data", "jwt_secret")
+	require.NoError(t, os.Mkdir(filepath.Dir(pipe), 0o700))
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	p := start(t, dir, "JWT_SECRET=")
+	require.Equal(t, 1, p.exit(t))
+	require.Contains(t, said(t, p.stderr), "jwt_secret must be a regular file")
+
+	p = start(t, dir, "JWT_SECRET=", "JWT_SECRET_FILE="+pipe)
+	require.Eventually(t, func() bool { // a writer that has nothing to say, once the service waits for it
+		_, err := syscall.Open(pipe, syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		return err == nil
+	}, 5*time.Second, 10*time.Millisecond)
+	p.stop(t)
+	require.Empty(t, said(t, p.stderr))
+}

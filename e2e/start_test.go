@@ -50,7 +50,10 @@ func TestAFailedStartPrintsItsReason(t *testing.T) {
 		{"an ops address without a port", []string{"OPS_ADDR=127.0.0.1"}, 2,
 			"wrong settings:\nOPS_ADDR is \"127.0.0.1\" but must be off or HOST:PORT, like 127.0.0.1:5001.\n"},
 		{"an ops address in use", []string{"OPS_ADDR=127.0.0.1:" + port}, 1,
-			"userorder: OPS_ADDR: listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
+			"userorder: port " + port + " is taken: stop the other program, or set OPS_ADDR to another port: " +
+				"listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
+		{"an ops address that cannot be", []string{"OPS_ADDR=*:" + port}, 2,
+			"wrong settings:\nOPS_ADDR is \"*:" + port + "\" but its host must be an address: 0.0.0.0 or :: is all of this machine's.\n"},
 		{"a port in use", []string{"PORT=" + port}, 1,
 			"userorder: port " + port + " is taken: stop the other program, or set PORT to another port: " +
 				"listen tcp 127.0.0.1:" + port + ": bind: address already in use\n"},
