@@ -187,7 +187,8 @@ func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
 	return nil
 }
 
-// reachable returns the address, as it stands in a URL, at which this machine reaches a service that listens on address.
+// reachable returns the address, as it stands in a URL, at which this machine reaches a service that listens on
+// address.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {

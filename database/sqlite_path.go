@@ -61,8 +61,8 @@ func checkPath(path, goos string) error {
 	return nil
 }
 
-// hasOtherURL reports that a path is another kind of URL, or has a login as such a URL has. It may contain a password, so
-// nothing of it may be shown.
+// hasOtherURL reports that a path is another kind of URL, or has a login as such a URL has. It may contain a password,
+// so nothing of it may be shown.
 func hasOtherURL(path string) bool {
 	rest := scheme.ReplaceAllString(path, "")
 	return otherURL.MatchString(rest) || login.MatchString(rest) && !fromDrive.MatchString(rest)
@@ -117,7 +117,8 @@ func checkWindows(path, meant string) error {
 	}
 	switch {
 	case share.MatchString(meant):
-		return fmt.Errorf("is sqlite:%s, a network path of Windows: mount the share and write its path here, such as sqlite:/mnt/share/app.db", path)
+		return fmt.Errorf("is sqlite:%s, a network path of Windows: mount the share and write its path here, "+
+			"such as sqlite:/mnt/share/app.db", path)
 	case drive.MatchString(meant):
 		return fmt.Errorf("is sqlite:%s, a path of Windows: on this system write sqlite:%s", path, slashed)
 	}

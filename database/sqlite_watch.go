@@ -99,7 +99,8 @@ func (w *writer) lookAfterFile() {
 	}
 }
 
-// lose stops all writing because of cause and logs it with the remedy, which the error of each refused write leaves out.
+// lose stops all writing because of cause and logs it with the remedy, which the error of each refused write leaves
+// out.
 func (w *writer) lose(cause, remedy string) {
 	w.fail(errors.New(cause))
 	w.watch.log.Error("no more writes until a restart", "error", cause+": "+remedy)

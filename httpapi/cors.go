@@ -71,8 +71,8 @@ func crossOrigin(origins []string) (allow, answer gin.HandlerFunc) {
 }
 
 // isOwn reports whether origin is that of the service itself, under the name that the client knows: a trusted proxy may
-// have put another one into Host. Of X-Forwarded-Host, which further proxies may have added theirs to, the first element
-// is the client's.
+// have put another one into Host. Of X-Forwarded-Host, which further proxies may have added theirs to, the first
+// element is the client's.
 func isOwn(c *gin.Context, origin string) bool {
 	hosts := []string{c.Request.Host}
 	peer, ok := addressOf(c.Request.RemoteAddr)

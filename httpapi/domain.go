@@ -8,11 +8,12 @@ import (
 )
 
 var (
-	// domains maps names as they are looked up (RFC 5891, section 5) and checks the lengths of their labels. It does not
-	// check hyphens, because names such as ab--cd.com exist.
+	// domains maps names as they are looked up (RFC 5891, section 5) and checks the lengths of their labels. It does
+	// not check hyphens, because names such as ab--cd.com exist.
 	domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false), idna.VerifyDNSLength(true))
 
-	// hosts maps names as browsers do (https://url.spec.whatwg.org/#concept-domain-to-ascii), which allow more of ASCII.
+	// hosts maps names as browsers do (https://url.spec.whatwg.org/#concept-domain-to-ascii), which allow more of
+	// ASCII.
 	hosts = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false), idna.VerifyDNSLength(true),
 		idna.StrictDomainName(false))
 )

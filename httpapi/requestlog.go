@@ -25,7 +25,9 @@ func logged(cfg Config, proxies *proxies, routes func() gin.RoutesInfo) gin.Hand
 	log := cfg.Log
 	return func(c *gin.Context) {
 		start := time.Now()
-		x := &exchange{ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate, proxies: proxies, literals: literals}
+		x := &exchange{
+			ResponseWriter: c.Writer, id: c.GetHeader(headerRequestID), translate: cfg.Translate, proxies: proxies, literals: literals,
+		}
 		if x.id == "" || !requestID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
@@ -113,8 +115,8 @@ func isNoID(c *gin.Context, segment string) bool {
 	return !ok
 }
 
-// mayBeSecret reports whether segment i of a path without a route may be something else than a place: it is no id, in no
-// route of ours, and not the first one, which tells what a scanner looks for, unless that has escaped separators.
+// mayBeSecret reports whether segment i of a path without a route may be something else than a place: it is no id, in
+// no route of ours, and not the first one, which tells what a scanner looks for, unless that has escaped separators.
 func mayBeSecret(c *gin.Context, i int, segment string) bool {
 	if i < 2 {
 		return strings.Contains(segment, "%")

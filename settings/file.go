@@ -16,8 +16,8 @@ const (
 	fileTimeout = 5 * time.Second
 )
 
-// readFile returns the content of a file, which may be a pipe, as <(pass show secret) is. Its error continues a sentence
-// that begins "NAME_FILE names a file that".
+// readFile returns the content of a file, which may be a pipe, as <(pass show secret) is. Its error continues a
+// sentence that begins "NAME_FILE names a file that".
 func readFile(ctx context.Context, path string) (text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 // Misspelling is a variable that looks like a setting and is none.
 type Misspelling struct{ Name, Meant string }
 
-// Misspelled returns the variables that nobody has read and whose names nearly are those of settings that were
-// read: DATABSE_URL, JWT_SECRET_KEY, MAX_CONNS, port. A name of fewer than eight letters may differ by its case, or by two
+// Misspelled returns the variables that nobody has read and whose names nearly are those of settings that were read:
+// DATABSE_URL, JWT_SECRET_KEY, MAX_CONNS, port. A name of fewer than eight letters may differ by its case, or by two
 // letters that are swapped or one that is doubled: with more, every environment would have some.
 func (r *Reader) Misspelled() (found []Misspelling) {
 	for _, name := range slices.Sorted(maps.Keys(r.environ)) {
@@ -25,8 +25,8 @@ func (r *Reader) Misspelled() (found []Misspelling) {
 	return found
 }
 
-// nearest returns the setting whose name is most like name, or "". Of several it prefers the longest, which says most of
-// name.
+// nearest returns the setting whose name is most like name, or "". Of several it prefers the longest, which says most
+// of name.
 func (r *Reader) nearest(name string) (nearest string) {
 	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	least := unlike

@@ -96,8 +96,8 @@ func (r *Reader) list(name, meaning string, fallback ...string) (values []string
 	return values
 }
 
-// Address reads HOST:PORT, or "" for off, which is the default. The error of checkHost, which gets the host unless it is
-// empty, is the rest of a sentence that begins "NAME is VALUE but its host".
+// Address reads HOST:PORT, or "" for off, which is the default. The error of checkHost, which gets the host unless it
+// is empty, is the rest of a sentence that begins "NAME is VALUE but its host".
 func (r *Reader) Address(name, meaning string, checkHost func(string) (string, error)) string {
 	value := r.Text(name, "off", meaning)
 	if strings.EqualFold(value, "off") {

@@ -18,7 +18,8 @@ type email string
 // The limits are those of RFC 5321, in bytes.
 const maxEmail, maxLocalPart = 254, 64
 
-// dots replaces the characters that a domain may have for a dot (UTS #46, section 2.3), which the validator does not know.
+// dots replaces the characters that a domain may have for a dot (UTS #46, section 2.3), which the validator does not
+// know.
 var dots = strings.NewReplacer("。", ".", "．", ".", "｡", ".")
 
 // UnmarshalText leaves the syntax to the validator that comes with gin, and checks what that lets pass: characters that
