@@ -29,6 +29,22 @@ func Bind(c *gin.Context, dst any) error {
 	if err != nil {
 		return err
 	}
+	return bind(body, dst)
+}
+
+// BindOptional is Bind for a request that may have no body, which leaves dst as it is.
+func BindOptional(c *gin.Context, dst any) error {
+	if c.Request.ContentLength == 0 { // whatever its Content-Type is
+		return nil
+	}
+	body, err := readBody(c)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	return bind(body, dst)
+}
+
+func bind(body []byte, dst any) error {
 	object, err := ParseObject(body)
 	if err != nil {
 		return bodyErrors[err]

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gin-gonic/gin"
 	"golang.org/x/text/language"
 )
 
@@ -42,3 +43,6 @@ func languageOf(r *http.Request) locale {
 	_, index := language.MatchStrings(matcher, accepted)
 	return locales[index]
 }
+
+// InWords returns a function that gives texts in the language that a request asks for. It does not hold the request.
+func InWords(c *gin.Context) func(Text) string { return languageOf(c.Request).of }

@@ -67,6 +67,14 @@ func Limited(name string, limit Limit) gin.HandlerFunc {
 // ClientNetwork returns what the client of a request counts as: its IPv4 address, or the /64 of its IPv6 address.
 func ClientNetwork(c *gin.Context) netip.Prefix { return networkOf(exchangeOf(c).clientOf(c)) }
 
+// ClientAddress returns the address of the client of a request, or "" if it is unknown.
+func ClientAddress(c *gin.Context) string {
+	if address := exchangeOf(c).clientOf(c); address.IsValid() {
+		return address.String()
+	}
+	return ""
+}
+
 // networkOf returns the network that shares one bucket with the address of a client, which is neither IPv4-mapped nor
 // has a zone. Clients whose address is unknown share one bucket, too.
 func networkOf(client netip.Addr) netip.Prefix {

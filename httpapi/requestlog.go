@@ -49,17 +49,13 @@ func logged(cfg Config, proxies *proxies, routes func() gin.RoutesInfo) gin.Hand
 
 // line returns the attributes of the log line.
 func (x *exchange) line(c *gin.Context, took time.Duration) []slog.Attr {
-	client := ""
-	if address := x.clientOf(c); address.IsValid() {
-		client = address.String()
-	}
 	line := []slog.Attr{
 		slog.String("method", c.Request.Method),
 		slog.String("path", loggedPath(c)),
 		slog.String("route", c.FullPath()),
 		slog.Int("status", c.Writer.Status()),
 		slog.Duration("took", took.Round(time.Microsecond)),
-		slog.String("client", client),
+		slog.String("client", ClientAddress(c)),
 		slog.String("request", x.id),
 	}
 	if x.code != 0 {
@@ -143,6 +139,8 @@ func (x *exchange) level(c *gin.Context) slog.Level {
 	switch status := c.Writer.Status(); {
 	case x.aborted:
 		return slog.LevelError
+	case status == http.StatusNotImplemented: // the operator wants it so
+		return slog.LevelInfo
 	case status >= http.StatusInternalServerError && c.Request.Context().Err() == nil:
 		return slog.LevelError
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:

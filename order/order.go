@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,7 +19,7 @@ type order struct {
 	Product   product
 	Price     price
 	Status    status
-	CreatedAt timestamp
+	CreatedAt httpapi.Timestamp
 }
 
 // AppendJSON appends the order as clients see it.
@@ -36,7 +35,7 @@ func (o order) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `,"status":"`...)
 	dst = append(dst, o.Status...)
 	dst = append(dst, `","created_at":"`...)
-	dst = o.CreatedAt.append(dst)
+	dst = o.CreatedAt.Append(dst)
 	return append(dst, `"}`...)
 }
 
@@ -74,17 +73,4 @@ func (p *product) UnmarshalText(text []byte) error {
 	}
 	*p = product(trimmed)
 	return nil
-}
-
-// timestamp is a time in milliseconds, as it is stored and shown.
-type timestamp struct{ time.Time }
-
-// timestampOf returns the timestamp that is a number of milliseconds after 1970.
-func timestampOf(milliseconds int64) timestamp {
-	return timestamp{time.UnixMilli(milliseconds).UTC()}
-}
-
-// append appends the timestamp with three decimals: time.Time's own JSON drops trailing zeros.
-func (t timestamp) append(dst []byte) []byte {
-	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 }

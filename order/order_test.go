@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/httpapi"
 )
 
 func TestProduct(t *testing.T) {
@@ -30,7 +32,7 @@ func TestProduct(t *testing.T) {
 func TestAnOrderIsWrittenAsTheTutorialHasIt(t *testing.T) {
 	o := order{
 		ID: 1, UserID: 1<<63 - 1, Product: "product1", Price: 10000, Status: statusCreated,
-		CreatedAt: timestamp{time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))},
+		CreatedAt: httpapi.Timestamp{Time: time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))},
 	}
 	const want = `{"id":"1","userid":"9223372036854775807","product":"product1","price":100.0,` +
 		`"status":"created","created_at":"2026-01-02T02:04:05.600Z"}`

@@ -3,6 +3,8 @@ package order
 import (
 	"context"
 	"time"
+
+	"userorder/httpapi"
 )
 
 type service struct {
@@ -17,7 +19,7 @@ func (s *service) create(ctx context.Context, userID int64, what product, amount
 		Product:   what,
 		Price:     amount,
 		Status:    statusCreated,
-		CreatedAt: timestampOf(s.now().UnixMilli()),
+		CreatedAt: httpapi.TimestampOf(s.now().UnixMilli()),
 	}
 	var err error
 	o.ID, err = s.store.insert(ctx, o)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"userorder/database"
+	"userorder/httpapi"
 )
 
 type store struct {
@@ -40,7 +41,7 @@ func (s *store) byID(ctx context.Context, id int64) (order, error) {
 	case err != nil:
 		return order{}, fmt.Errorf("select order: %w", err)
 	}
-	o.CreatedAt = timestampOf(createdAt)
+	o.CreatedAt = httpapi.TimestampOf(createdAt)
 	return o, nil
 }
 
