@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 
 	"httpapi":               {},
 	"httpapi/httpapitest":   {},
+	"mail":                  {},
 	"database":              {"database/sqlite", "disk"},
 	"database/databasetest": {"database"},
 	"database/sqlite":       {},
@@ -58,6 +59,7 @@ var onlyIn = map[string]string{
 	"github.com/chromedp/":      "e2e",
 	"github.com/prometheus":     "telemetry",
 	"github.com/lmittmann/tint": "telemetry",
+	"github.com/wneessen/":      "mail",
 	"github.com/mattn/":         "telemetry",
 	"unsafe":                    "database/sqlite",
 
