@@ -52,6 +52,12 @@ type Options struct {
 	// open, and what a migration could not settle. Nil is silent.
 	Log *slog.Logger
 
+	// Beside opens a database that a service may have open, from another process. On SQLite the file must exist, and
+	// Open neither locks, creates, marks, restricts nor watches it. A Write is a transaction of its own, for which it
+	// waits at most 5 seconds; meanwhile the service waits for it, so it must be short. No call leaves anything open. On
+	// both engines Beside implies CheckOnly.
+	Beside bool
+
 	CheckOnly  bool // Migrate changes nothing
 	Unfinished bool // Open accepts a database with an unfinished copy
 }
@@ -70,7 +76,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)
 	}
-	db := &DB{engine: engine, checkOnly: options.CheckOnly, log: options.Log}
+	db := &DB{engine: engine, checkOnly: options.CheckOnly || options.Beside, log: options.Log}
 	if err := db.inspect(ctx, options); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open %s: %w", Redact(url), err)

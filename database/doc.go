@@ -33,6 +33,12 @@
 // On PostgreSQL a single statement commits by itself, in one round trip; a Write is BEGIN, its statements and COMMIT. A
 // call that loses to another transaction, or loses its connection before COMMIT is sent, is retried, up to three tries.
 //
+// # Another process
+//
+// One process serves a SQLite file, which a lock ensures (lockFile). Another may open it with Options.Beside
+// (sqlite_beside.go): each of its calls opens and closes the file, and a write waits for a gap between two groups, as the
+// service's next group waits for that write.
+//
 // # Migrations
 //
 // Migrate applies the files of a module and its steps in Go (migrate_step.go), each in a transaction with its version.
@@ -70,5 +76,5 @@
 //
 // A statement of a group is never interrupted: SQLite would roll back the whole transaction. A write is never retried
 // unless it is certain that nothing of it was kept. No write is acknowledged before its flush, or after one has failed.
-// A file is never opened by two processes. No error contains a password.
+// A file is never served by two processes. No error contains a password.
 package database

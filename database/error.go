@@ -59,6 +59,12 @@ func sqliteCode(err error) (code int, ok bool) {
 	return 0, false
 }
 
+// isBusy reports that another connection has the lock that SQLite needs.
+func isBusy(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && code&0xff == sqlite3.SQLITE_BUSY
+}
+
 // classify wraps an error in ErrUnavailable unless the statement, its caller or this program is at fault. What is known
 // to be a fault of the statement or of our code stays a plain error: a client must not be asked to retry a bug. What is
 // known to be the network, the server or the machine is unavailable, and so is everything unknown, since failures

@@ -7,12 +7,13 @@ import (
 
 // sqliteCopy implements what Copy needs of a SQLite file.
 type sqliteCopy struct {
-	*sqliteFile
+	engine
+	reading *sql.DB
 }
 
-func (f *sqliteFile) copier() copier { return sqliteCopy{f} }
+func (f *sqliteFile) copier() copier { return sqliteCopy{f, f.copying} }
 
-func (c sqliteCopy) pool() *sql.DB { return c.copying }
+func (c sqliteCopy) pool() *sql.DB { return c.reading }
 
 func (c sqliteCopy) isMigrated(ctx context.Context) (migrated bool, err error) {
 	var tables int

@@ -14,7 +14,6 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	modernc "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"userorder/database/sqlite"
 )
@@ -47,6 +46,9 @@ var readerPragmas = []string{
 }
 
 func openSQLite(ctx context.Context, path string, options Options) (_ engine, err error) {
+	if options.Beside {
+		return openBeside(ctx, path)
+	}
 	f := &sqliteFile{path: realPath(path)}
 	defer func() {
 		if err != nil {
@@ -112,18 +114,12 @@ func (f *sqliteFile) each(ctx context.Context, query string, args []any, begin f
 }
 
 // judge stops all writing if a query has met a damaged page: rows written on top of damage may be acknowledged and never
-// found again. A query that writes is a bug, not a file without permission to write.
+// found again.
 func (f *sqliteFile) judge(err error) error {
-	if err == nil {
-		return nil
-	}
-	if code, ok := sqliteCode(err); ok && code == sqlite3.SQLITE_READONLY {
-		return fmt.Errorf("%w: a query must not write: %w", errMisuse, err)
-	}
 	if isCorruption(err) {
 		f.writer.fail(fmt.Errorf("%s is damaged: %w", f.path, err))
 	}
-	return err
+	return refuseWrite(err)
 }
 
 func (f *sqliteFile) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {

@@ -62,16 +62,28 @@ func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, m
 // createFile creates the file, readable by its owner alone, unless it exists. SQLite gives the -wal and -shm files the
 // same permissions. Creating a file beside a log is refused: SQLite would remove the log as stale.
 func createFile(path string) error {
-	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-		if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
-			return errLogAlone
-		}
+	if err := refuseLogAlone(path); err != nil {
+		return err
 	}
+	lock := besideLock(path)
+	lock.Lock()
+	defer lock.Unlock()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, errNoAccess)
 	}
 	return file.Close()
+}
+
+// refuseLogAlone returns an error if there is a log beside path and no file that it can belong to.
+func refuseLogAlone(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		return nil
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+		return errLogAlone
+	}
+	return nil
 }
 
 // restrict removes the permissions of group and others from the file and its -wal and -shm, which a copy made by hand,
@@ -123,6 +135,14 @@ func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) 
 		return false, err
 	}
 	defer func() { _ = pool.Close() }()
+	if marked, err = identify(ctx, pool); err != nil {
+		return false, err
+	}
+	return marked, quickCheck(ctx, pool, quickCheckTime)
+}
+
+// identify returns an error with a remedy unless the file is a database of this program.
+func identify(ctx context.Context, pool *sql.DB) (marked bool, err error) {
 	var id, version, tables, ours int
 	for _, look := range []struct {
 		query string
@@ -145,7 +165,7 @@ func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) 
 	case id != applicationID && (id != 0 || version != 0 || !isNew):
 		return false, errForeign
 	}
-	return id == applicationID, quickCheck(ctx, pool, quickCheckTime)
+	return id == applicationID, nil
 }
 
 // quickCheckTime bounds the check of a large file at startup. Damage in the rest is found when it is read.
