@@ -29,7 +29,9 @@ type besideFile struct {
 // besidePragmas configure both kinds of connections. Checkpoints are the service's: they would delay a short write. The
 // last connection to close moves the log into the file nevertheless.
 var (
-	besidePragmas       = []string{"busy_timeout(5000)", "synchronous(FULL)", "fullfsync(1)", "wal_autocheckpoint(0)"}
+	besidePragmas = []string{
+		"busy_timeout(5000)", "synchronous(FULL)", "fullfsync(1)", "wal_autocheckpoint(0)", "secure_delete(ON)",
+	}
 	besideReaderPragmas = append([]string{"query_only(1)"}, besidePragmas...)
 )
 

@@ -289,7 +289,8 @@ func TestAWriteBesideALongTransactionGivesUp(t *testing.T) {
 	require.InDelta(t, 5, time.Since(began).Seconds(), 1)
 	require.Zero(t, countNotes(t, other), "reading goes on")
 	close(hold)
-	require.ErrorIs(t, <-result, database.ErrOutcomeUnknown, "its own time was up as well")
+	err = <-result // its own time may be up as well
+	require.True(t, err == nil || errors.Is(err, database.ErrOutcomeUnknown), "%v", err)
 	require.NoError(t, insertNote(t.Context(), other, 1, "now"))
 }
 
@@ -398,8 +399,8 @@ func BenchmarkBeside(b *testing.B) {
 		}
 	})
 	b.Run("write", func(b *testing.B) {
-		for b.Loop() {
-			if err := addNote(db, "a"); err != nil && !database.IsUniqueViolation(err) {
+		for n := 0; b.Loop(); n++ {
+			if err := addNote(db, fmt.Sprint(b.N, " ", n)); err != nil {
 				b.Fatal(err)
 			}
 		}

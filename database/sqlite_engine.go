@@ -33,10 +33,11 @@ type sqliteFile struct {
 // already. synchronous=FULL puts every commit on disk before COMMIT returns; NORMAL could lose the last ones in a power
 // failure (https://www.sqlite.org/pragma.html#pragma_synchronous). fullfsync is needed on macOS, where fsync alone does
 // not reach the platters. Checkpoints every 16,000 pages (64 MB) instead of 1,000 raise the rate of inserts at ten
-// million rows from 20,000 to 33,000 a second.
+// million rows from 20,000 to 33,000 a second. secure_delete=ON overwrites with zeros what a statement deletes or
+// replaces; FAST would spare whole pages that become free, at the same cost of an insert or an update.
 var writerPragmas = []string{
 	"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)",
-	"wal_autocheckpoint(16000)",
+	"wal_autocheckpoint(16000)", "secure_delete(ON)",
 }
 
 // readerPragmas configure the reading connections. A larger cache would make them slower: they would compete for memory,
