@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"order": {"auth", "database", "httpapi"},
 
 	"auth":      {"disk", "httpapi"},
+	"event":     {"database", "httpapi"},
 	"openapi":   {"httpapi"},
 	"telemetry": {"httpapi"},
 
