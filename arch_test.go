@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"user":  {"auth", "database", "httpapi", "worker"},
 	"order": {"auth", "database", "httpapi"},
 
-	"auth":      {"disk", "httpapi"},
+	"auth":      {"database", "disk", "httpapi"},
 	"event":     {"database", "httpapi"},
 	"openapi":   {"httpapi"},
 	"telemetry": {"httpapi"},

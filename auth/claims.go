@@ -20,6 +20,7 @@ type claims struct {
 	SessionID string `json:"sid,omitempty"`
 
 	addressed bool // aud is present, whatever its value
+	issued    bool // iss is present
 }
 
 // claimNames are the names of all claims in claims.
@@ -39,10 +40,13 @@ func claimsOf(caller Caller) claims {
 
 // caller returns the caller that the claims name. It refuses any aud: a recipient that aud does not name must reject the
 // token (RFC 7519, section 4.1.3), and there is no name that could mean this service. An empty list or null names
-// nobody either.
-func (c *claims) caller() (*Caller, error) {
-	if c.addressed {
+// nobody either. It refuses any iss but issuer, unless that is "".
+func (c *claims) caller(issuer string) (*Caller, error) {
+	switch {
+	case c.addressed:
 		return nil, refuse(unsupported, "aud names another service")
+	case c.issued && issuer != "" && c.Issuer != issuer:
+		return nil, refuse(unsupported, "iss names another database")
 	}
 	userID, ok := httpapi.ParseID(c.Subject)
 	if !ok {
@@ -75,6 +79,7 @@ func (c *claims) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	_, c.addressed = object["aud"]
+	_, c.issued = object["iss"]
 	if _, ok := object["role"]; ok && c.Role != Staff {
 		return errors.New("unknown role")
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -15,7 +16,9 @@ const maxAuthorization = 4 << 10
 
 var (
 	errUnauthorized = httpapi.NewError(http.StatusUnauthorized, httpapi.Text{ZH: "请先登录", EN: "log in first"})
-	errForbidden    = httpapi.NewError(http.StatusForbidden, httpapi.Text{ZH: "权限不足", EN: "permission denied"})
+
+	// ErrForbidden means that the caller may not do this.
+	ErrForbidden = httpapi.NewError(http.StatusForbidden, httpapi.Text{ZH: "权限不足", EN: "permission denied"})
 )
 
 // Required returns a handler that lets requests with a valid bearer token (RFC 6750) pass, and answers all others with
@@ -24,23 +27,31 @@ func Required(tokens *Tokens) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := authenticate(tokens, c.Request.Header.Values("Authorization"))
 		if err != nil {
-			c.Header("WWW-Authenticate", challenge(err))
-			httpapi.Annotate(c, slog.String("token", err.Error()))
-			httpapi.Fail(c, errUnauthorized)
+			httpapi.Fail(c, Unauthorized(c, err))
 			return
 		}
 		httpapi.SetCaller(c, caller.UserID, caller)
 	}
 }
 
-// Only returns a handler that lets callers of one role pass and answers all others with 403. It must come after
-// Required.
-func Only(role Role) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if CallerOf(c).Role != role {
-			httpapi.Fail(c, errForbidden)
-		}
+// Unauthorized returns the error of a 401 if err means that a credential was refused, and err itself otherwise. It adds
+// the challenge, which says why it was refused as far as its sender may know. The log gets the whole of err.
+func Unauthorized(c *gin.Context, err error) error {
+	if _, ok := errors.AsType[*refusal](err); !ok {
+		return err
 	}
+	c.Header("WWW-Authenticate", challenge(err))
+	httpapi.Annotate(c, slog.String("token", err.Error()))
+	return errUnauthorized
+}
+
+// Only returns the error of a 403 unless the caller of a request has a role. It is for handlers, after all of the request
+// was checked: what is wrong with it comes first. It panics on a route without Required, which is a wiring bug.
+func Only(c *gin.Context, role Role) error {
+	if CallerOf(c).Role != role {
+		return ErrForbidden
+	}
+	return nil
 }
 
 // authenticate returns the caller that the values of Authorization name. Another scheme is treated like no header: RFC

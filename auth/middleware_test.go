@@ -180,7 +180,10 @@ func TestCallerOfPanicsWhereRequiredIsMissing(t *testing.T) {
 func TestOnlyLetsOneRolePass(t *testing.T) {
 	tokens := newTokens(t, auth.Config{})
 	engine := newEngine(t, io.Discard)
-	engine.GET("/staff", auth.Required(tokens), auth.Only(auth.Staff), httpapi.Handle(func(c *gin.Context) error {
+	engine.GET("/staff", auth.Required(tokens), httpapi.Handle(func(c *gin.Context) error {
+		if err := auth.Only(c, auth.Staff); err != nil {
+			return err
+		}
 		return httpapi.OK(c, httpapi.MsgFound, httpapi.Empty{})
 	}))
 	for role, status := range map[auth.Role]int{auth.Staff: 200, auth.Customer: 403} {

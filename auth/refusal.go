@@ -19,6 +19,7 @@ var (
 	malformed        = &reason{"invalid_token", "malformed"}
 	invalidSignature = &reason{"invalid_token", "invalid signature"}
 	unsupported      = &reason{"invalid_token", "unsupported header or claim"} // in a token with a good signature
+	ended            = &reason{"invalid_token", "the session has ended"}
 
 	// RFC 6750 recommends 400 for invalid_request. The routes answer 401 to every request without one good token.
 	repeated = &reason{"invalid_request", "more than one Authorization header"}

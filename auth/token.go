@@ -27,6 +27,8 @@ type Config struct {
 	Secret   []byte           // signs and verifies; at least 32 bytes
 	Previous []byte           // only verifies; empty, or at least 32 bytes
 	TTL      time.Duration    // life of a token, at least a second
+	Issuer   string           // from LoadIssuer; a token with another iss is refused. "": any is accepted
+	Ended    *Ended           // sessions whose tokens are refused; may be nil
 	Now      func() time.Time // nil means time.Now
 }
 
@@ -37,12 +39,18 @@ type Tokens struct {
 	parser *jwt.Parser // checks everything except the times
 	cache  *cache
 	ttl    time.Duration
+	issuer string
+	ended  *Ended
 	now    func() time.Time
+
+	refreshKeys [][]byte // the first one signs
 }
 
 // NewTokens returns Tokens, or an error if a secret is weak or the TTL too short.
 func NewTokens(cfg Config) (*Tokens, error) {
-	t := &Tokens{secret: cfg.Secret, cache: newCache(), ttl: cfg.TTL.Truncate(time.Second), now: cfg.Now}
+	t := &Tokens{
+		secret: cfg.Secret, cache: newCache(), ttl: cfg.TTL.Truncate(time.Second), issuer: cfg.Issuer, ended: cfg.Ended, now: cfg.Now,
+	}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -58,6 +66,7 @@ func NewTokens(cfg Config) (*Tokens, error) {
 			return nil, fmt.Errorf("secret %w", err)
 		}
 		t.keys.Keys = append(t.keys.Keys, secret)
+		t.refreshKeys = append(t.refreshKeys, refreshKey(secret, cfg.Issuer))
 	}
 	t.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -73,9 +82,14 @@ func (t *Tokens) TTL() time.Duration { return t.ttl }
 // Issue returns a token for caller that expires after TTL. A caller without a Role is a customer.
 func (t *Tokens) Issue(caller Caller) (token string, err error) {
 	now := t.now()
+	return t.issue(caller, now, now.Add(t.ttl))
+}
+
+func (t *Tokens) issue(caller Caller, now, expires time.Time) (token string, err error) {
 	c := claimsOf(caller)
+	c.Issuer = t.issuer
 	c.IssuedAt = jwt.NewNumericDate(now)
-	c.ExpiresAt = jwt.NewNumericDate(now.Add(t.ttl))
+	c.ExpiresAt = jwt.NewNumericDate(expires)
 	c.ID = rand.Text()
 	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.secret)
 	if err != nil {
@@ -84,8 +98,38 @@ func (t *Tokens) Issue(caller Caller) (token string, err error) {
 	return token, nil
 }
 
+// Access is what a login grants, as clients see it.
+type Access struct {
+	Token            string `json:"token"`
+	UserID           int64  `json:"userid,string"`
+	ExpiresIn        int64  `json:"expires_in"` // seconds
+	RefreshToken     string `json:"refresh_token"`
+	RefreshExpiresIn int64  `json:"refresh_expires_in"` // seconds
+}
+
+// Grant returns a token of a session, which does not outlive it, and the session's refresh token.
+func (t *Tokens) Grant(s Session) (Access, error) {
+	now := t.now()
+	left := s.ExpiresAt.Sub(now)
+	life := min(t.ttl, left)
+	token, err := t.issue(s.Caller(), now, now.Add(life))
+	if err != nil {
+		return Access{}, err
+	}
+	refresh := RefreshToken{SessionID: s.ID, UserID: s.UserID, Counter: s.Counter}
+	return Access{
+		Token: token, UserID: s.UserID, ExpiresIn: int64(life.Seconds()),
+		RefreshToken: refresh.encode(t.refreshKeys[0]), RefreshExpiresIn: int64(left.Round(time.Second).Seconds()),
+	}, nil
+}
+
+// ParseRefresh parses a refresh token that Grant returned, under any of the secrets.
+func (t *Tokens) ParseRefresh(text string) (RefreshToken, error) {
+	return decodeRefresh(text, t.refreshKeys)
+}
+
 // Verify returns the caller of a valid token. It also refuses what golang-jwt accepts: a crit header (RFC 7515, section
-// 4.1.11), a typ other than JWT, any aud, duplicate claims or claims in another case, an iat in the future, a longer life
+// 4.1.11), a typ other than JWT, any aud, another iss, duplicate claims or claims in another case, an iat in the future, a longer life
 // than a token of ours has, and line breaks. An iat or nbf may be 30 s ahead, for replicas with different clocks.
 func (t *Tokens) Verify(token string) (Caller, error) {
 	caller, err := t.verify(token)
@@ -114,6 +158,9 @@ func (t *Tokens) verify(token string) (*Caller, error) {
 	if !cached {
 		t.cache.put(key, v)
 	}
+	if t.ended.has(v.caller.SessionID) {
+		return nil, refuse(ended, "the session %d has ended", v.caller.SessionID)
+	}
 	return v.caller, nil
 }
 
@@ -136,7 +183,7 @@ func (t *Tokens) parse(token string) (v verified, err error) {
 	if typ, ok := parsed.Header["typ"]; ok && typ != "JWT" {
 		return v, refuse(unsupported, "token has a typ other than JWT")
 	}
-	caller, err := c.caller()
+	caller, err := c.caller(t.issuer)
 	if err != nil {
 		return v, err
 	}

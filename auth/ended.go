@@ -1,0 +1,142 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"userorder/database"
+)
+
+const (
+	// settleTime is longer than any transaction takes: a row whose id was given out before that is committed, or never
+	// will be. Ids are not committed in their order on PostgreSQL.
+	settleTime = 10 * time.Second
+
+	// staleAfter is how long the list may not have been read before it counts as stale.
+	staleAfter = 10 * time.Second
+)
+
+// endedSession is a session whose tokens are refused, and when the last of them expires.
+type endedSession struct {
+	id    int64
+	until int64 // milliseconds since 1970
+}
+
+// Ended holds in memory which sessions have ended while tokens of theirs are valid, so that a request need not ask the
+// database. It takes some 50 bytes a session. It is safe for concurrent use; a nil Ended holds none.
+type Ended struct {
+	db  *database.DB
+	now func() time.Time
+
+	mu     sync.RWMutex
+	until  map[int64]int64 // by session
+	readAt time.Time
+	purged time.Time
+
+	// The following belong to Read. All rows up to settled were read for good, and those up to pending when pendingSince.
+	next, settled, pending int64
+	pendingSince           time.Time
+}
+
+// LoadEnded reads the list of ended sessions from the accounts' database, after Migrate. Now may be nil.
+func LoadEnded(ctx context.Context, db *database.DB, now func() time.Time) (*Ended, error) {
+	if now == nil {
+		now = time.Now
+	}
+	e := &Ended{db: db, now: now, until: map[int64]int64{}}
+	for more := true; more; {
+		var err error
+		if more, err = e.Read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// Read reads up to 1,000 rows that are new in the list, and reports whether there may be more. A job calls it every second.
+// It must not run twice at once.
+func (e *Ended) Read(ctx context.Context) (more bool, err error) {
+	const query = `SELECT id, session_id, tokens_until FROM ended_sessions WHERE id > $1 ORDER BY id LIMIT $2`
+	const page = 1000
+	began, last := e.now(), e.next
+	sessions, err := database.Collect(ctx, e.db, func(row *database.Row) (s endedSession, err error) {
+		err = row.Scan(&last, &s.id, &s.until)
+		return s, err
+	}, query, e.next, page)
+	if err != nil {
+		return false, fmt.Errorf("select ended sessions: %w", err)
+	}
+	e.add(sessions)
+	if e.next = last; len(sessions) == page {
+		return true, nil
+	}
+	if began.Sub(e.pendingSince) >= settleTime {
+		e.settled, e.pending, e.pendingSince = e.pending, last, began
+	}
+	e.next = e.settled
+	e.done(began)
+	return false, nil
+}
+
+// done records that all of the list was read, and once a minute forgets the sessions whose tokens have expired.
+func (e *Ended) done(at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.readAt = at
+	if at.Sub(e.purged) < time.Minute {
+		return
+	}
+	e.purged = at
+	for id, until := range e.until {
+		if until <= at.UnixMilli() {
+			delete(e.until, id)
+		}
+	}
+}
+
+func (e *Ended) add(sessions []endedSession) {
+	if e == nil || len(sessions) == 0 {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range sessions {
+		e.until[s.id] = s.until
+	}
+}
+
+func (e *Ended) has(session int64) bool {
+	if e == nil || session == 0 {
+		return false
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	_, ended := e.until[session]
+	return ended
+}
+
+// Check returns an error if the list has not been read for 10 s, so that tokens of sessions that other processes have
+// ended since may be taken for good until they expire.
+func (e *Ended) Check() error {
+	if e == nil {
+		return nil
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if since := e.now().Sub(e.readAt); since > staleAfter {
+		return fmt.Errorf("the list of ended sessions has not been read for %s", since.Round(time.Second))
+	}
+	return nil
+}
+
+// Len returns how many sessions the list holds.
+func (e *Ended) Len() int {
+	if e == nil {
+		return 0
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return len(e.until)
+}
