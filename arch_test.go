@@ -18,9 +18,9 @@ import (
 // mayImport holds the architecture: which of our packages may import which, tests aside, layer by layer. A request goes
 // down the layers and never up; user and order are independent.
 var mayImport = map[string][]string{
-	".": {"auth", "database", "httpapi", "openapi", "order", "settings", "telemetry", "user", "worker"},
+	".": {"auth", "database", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "worker"},
 
-	"user":  {"auth", "database", "httpapi", "worker"},
+	"user":  {"auth", "database", "event", "httpapi", "worker"},
 	"order": {"auth", "database", "httpapi"},
 
 	"auth":      {"database", "disk", "httpapi"},
@@ -60,8 +60,8 @@ var onlyIn = map[string]string{
 	"github.com/chromedp/":      "e2e",
 	"github.com/prometheus":     "telemetry",
 	"github.com/lmittmann/tint": "telemetry",
-	"github.com/wneessen/":      "mail",
 	"github.com/mattn/":         "telemetry",
+	"github.com/wneessen/":      "mail",
 	"unsafe":                    "database/sqlite",
 
 	"go.opentelemetry.io/contrib":        "telemetry",

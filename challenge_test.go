@@ -24,6 +24,8 @@ func TestTheDocumentListsEveryChallengeAndNoOther(t *testing.T) {
 		require.NoError(t, err)
 		return "Bearer " + token
 	}
+	over := member(t, api.engine, testUser)
+	require.Equal(t, 200, httpapitest.Call(api.engine, "POST /user/logout", over, "").Code)
 	var told []any
 	for _, authorization := range [][]string{
 		nil,
@@ -32,6 +34,7 @@ func TestTheDocumentListsEveryChallengeAndNoOther(t *testing.T) {
 		{"Bearer x"},
 		{token("x", time.Hour, 0)},
 		{token("s", 48*time.Hour, 0)},
+		{"Bearer " + over},
 		{"Bearer x", "Bearer x"},
 	} {
 		r := httpapitest.Request("GET /user/info", "", "")

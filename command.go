@@ -46,6 +46,9 @@ func commands() []command {
 		{"migrate", "", "bring the tables up to date, if AUTO_MIGRATE is false", 0, configured(migrate)},
 		{"migrate-data", "--from URL --to URL", "copy everything from one database to another, such as from SQLite to PostgreSQL", -1, configured(migrateData)},
 		{"backup", "FILE", "copy the SQLite database to FILE while the service runs", 1, configured(backup)},
+		{"restore", "FILE", "put a copy of the backup FILE in the place of the SQLite database of a stopped service", 1, configured(restore)},
+		{"grant", "[--customer] NAME", "make the account NAME staff, or a customer again, while the service runs", -1, configured(grant)},
+		{"passwd", "NAME", "set the password of the account NAME, while the service runs", 1, configured(passwd)},
 		{"healthcheck", "", "ask the service on this machine whether it is alive", 0, configured(healthcheck)},
 		{"config", "", "show the settings in effect and where each comes from", 0, showConfig},
 		{"version", "", "show what this program was built from", 0, func(_ context.Context, in invocation) error {
@@ -116,7 +119,7 @@ func help(ctx context.Context, in invocation) error {
 %s
 
 %s
-Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS and the database URLs may be kept in a file
+Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS, SMTP_URL and the database URLs may be kept in a file
 instead, whose path is in JWT_SECRET_FILE and so on. OpenTelemetry's other settings apply as well.
 
 %s

@@ -9,18 +9,18 @@ import (
 	"strings"
 	"time"
 
+	"userorder/auth"
 	"userorder/database"
-	"userorder/settings"
 	"userorder/telemetry"
 )
 
 // backup copies the database to a file, while the service may go on.
 func backup(ctx context.Context, cfg Config, in invocation) error {
-	urls := cfg.databaseURLs()
-	if len(urls) > 1 {
-		return fmt.Errorf("%w: the modules have databases of their own: set MODULES to one of them at a time", settings.ErrInvalid)
+	url, err := cfg.onlyDatabaseURL()
+	if err != nil {
+		return err
 	}
-	url, path := urls[0], in.operands[0]
+	path := in.operands[0]
 	if path == "" {
 		return usage("backup takes FILE, which is empty")
 	}
@@ -30,7 +30,36 @@ func backup(ctx context.Context, cfg Config, in invocation) error {
 	if err := database.Backup(ctx, url, path); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(in.stdout, "%s is a copy of %s, checked and on the disk.\n", path, url)
+	_, err = fmt.Fprintf(in.stdout, "%s is a copy of %s, checked and on the disk.\n", path, url)
+	return err
+}
+
+// restore puts a copy of a backup in the place of the database, while the service is stopped.
+func restore(ctx context.Context, cfg Config, in invocation) error {
+	url, err := cfg.onlyDatabaseURL()
+	if err != nil {
+		return err
+	}
+	path := in.operands[0]
+	kept, err := database.Restore(ctx, url, path, func(ctx context.Context, db *database.DB) error {
+		for _, m := range cfg.served() {
+			if err := m.migrate(ctx, db); err != nil { // the backup may be of an earlier release, or of a later one
+				return err
+			}
+		}
+		if cfg.DatabaseURLs[accountsModule] != url {
+			return nil
+		}
+		return auth.NewIssuer(ctx, db)
+	})
+	if err != nil {
+		return err
+	}
+	before := "There was none before."
+	if kept != "" {
+		before = "What was there before is " + kept + "."
+	}
+	_, err = fmt.Fprintf(in.stdout, "%s is a copy of %s, checked and on the disk. %s\n", url, path, before)
 	return err
 }
 

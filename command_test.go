@@ -131,6 +131,8 @@ func TestAWrongCommandIsAnsweredWithTheUsage(t *testing.T) {
 		{"help me", "help takes no operands"},
 		{"backup", "backup takes FILE"},
 		{"backup a b", "backup takes FILE"},
+		{"restore", "restore takes FILE"},
+		{"restore a b", "restore takes FILE"},
 		{"migrate-data", "migrate-data takes --from URL --to URL"},
 		{"migrate-data --from sqlite:a", "migrate-data takes --from URL --to URL"},
 		{"migrate-data --from a --to b c", "migrate-data takes --from URL --to URL"},
@@ -227,6 +229,8 @@ func TestMigrateWarnsOfAccountsThatHaveOneNameNow(t *testing.T) {
 	db := databasetest.Open(t, url)
 	for _, statement := range []string{ // as the release before the new keys has left it
 		"INSERT INTO users (username, username_key, email, password_hash, created_at) VALUES ('Straße', 'straße', '', '', 0), ('strasse', 'strasse', '', '', 0)",
+		"ALTER TABLE users DROP COLUMN role", "ALTER TABLE users DROP COLUMN disabled_at",
+		"DROP TABLE user_events", "DROP TABLE login_addresses", "DROP TABLE password_resets",
 		"DELETE FROM goose_user WHERE version_id > 3",
 	} {
 		_, err := db.Exec(t.Context(), statement)

@@ -29,11 +29,15 @@ type Config struct {
 	Modules         []string
 	DatabaseURLs    map[string]string // by the name of the module, for those that are served
 	SharedDatabase  string            // DATABASE_URL
+	AccountsURL     string            // the database of the accounts, whether they are served or not
+	WatchAccounts   bool              // AccountsURL is given although accounts are not served
 	Database        database.Options
 	Secret          []byte // empty: keep one in SecretPath
 	SecretPath      string // beside the SQLite file; empty on PostgreSQL
 	PreviousSecret  []byte
 	TokenTTL        time.Duration
+	SessionTTL      time.Duration
+	Mail            Mail
 	HashConcurrency int
 	TrustedProxies  []netip.Prefix
 	Origins         []string
@@ -84,6 +88,7 @@ func readConfig(s *settings.Reader) Config {
 		OpsAddress: s.Address("OPS_ADDR", "metrics, profiles and probes, without a password, like 127.0.0.1:5001", checkHost),
 		Modules:    s.SomeOf("MODULES", "which modules this process serves", moduleNames()...),
 		TokenTTL:   s.Duration("TOKEN_TTL", time.Hour, time.Second, 366*day, "life of a token"),
+		SessionTTL: s.Duration("SESSION_TTL", 30*day, time.Minute, 3660*day, "how long a session lasts after its login or last refresh"),
 		HashConcurrency: s.Integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024,
 			"how many passwords are hashed at once; each takes 19 MiB and a core"),
 		TrustedProxies: settings.Values(s, "TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, like 10.0.0.0/8", httpapi.ParseNetwork),
@@ -97,6 +102,7 @@ func readConfig(s *settings.Reader) Config {
 	cfg.Limits = readLimits(s)
 	readDatabases(s, &cfg)
 	readSecrets(s, &cfg)
+	cfg.Mail = readMail(s)
 	cfg.Traces = readTracing(s)
 	return cfg
 }
@@ -150,6 +156,10 @@ func readDatabases(s *settings.Reader, cfg *Config) {
 			settings.Fallback{Value: shared, Source: "DATABASE_URL"}, show)
 		if cfg.serves(name) {
 			cfg.DatabaseURLs[name] = sharedSpelling(url, cfg.DatabaseURLs)
+		}
+		if name == accountsModule {
+			cfg.AccountsURL = url
+			cfg.WatchAccounts = !cfg.serves(name) && s.Lookup("USER_DATABASE_URL")+s.Lookup("USER_DATABASE_URL_FILE") != ""
 		}
 	}
 }

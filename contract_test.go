@@ -87,6 +87,11 @@ func TestWhichOfSeveralFaultsIsAnswered(t *testing.T) {
 		{"the media type before the size", "POST /order/create", token, "text/plain", large, 415},
 		{"the size before the content", "POST /order/create", token, "application/json", large, 413},
 		{"the content before the owner", "POST /order/create", token, "application/json", `{"userid":"2","product":"p"}`, 400},
+		{"no token before the parameters", "GET /user/list?limit=0", "", "", "", 401},
+		{"the parameters before the role", "GET /user/list?limit=0", token, "", "", 400},
+		{"the media type before the id", "POST /user/update/x", token, "text/plain", `{"role":"staff"}`, 415},
+		{"the id before the role", "POST /user/update/x", token, "application/json", `{"role":"staff"}`, 400},
+		{"the role last", "POST /user/update/1", token, "application/json", `{"role":"staff"}`, 403},
 		{"the owner last", "POST /order/create", token, "application/json", `{"userid":"2","product":"p","price":1}`, 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -119,7 +124,8 @@ func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 	t.Parallel()
 	api := serviceOn(t, databasetest.SQLite(t))
 	public := map[string]bool{
-		"POST /user/register": true, "POST /user/login": true,
+		"POST /user/register": true, "POST /user/login": true, "POST /user/refresh": true,
+		"POST /user/password/forgot": true, "POST /user/password/reset": true,
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/", "/docs/:version/:file"} {
 		public["GET "+path], public["HEAD "+path] = true, true
@@ -144,7 +150,7 @@ func TestHeadWorksWhereverGetDoesAndOptionsAskForTheService(t *testing.T) {
 	token := member(t, handler, testUser)
 	require.Equal(t, 200, httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`).Code)
 	for _, path := range []string{
-		"/user/info", "/order/query/1", "/order/query/2", "/order/query", "/healthz", "/readyz", "/docs", "/docs/", "/openapi.json",
+		"/user/info", "/user/sessions", "/user/export", "/user/list", "/order/query/1", "/order/query/2", "/order/query", "/healthz", "/readyz", "/docs", "/docs/", "/openapi.json",
 	} {
 		get, head := httpapitest.Call(handler, "GET "+path, token, ""), httpapitest.Call(handler, "HEAD "+path, token, "")
 		require.Equal(t, get.Code, head.Code, path)

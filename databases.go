@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"userorder/database"
+	"userorder/settings"
 	"userorder/telemetry"
 )
 
@@ -86,6 +87,15 @@ func (c *Config) databaseURLs() (urls []string) {
 	return urls
 }
 
+// onlyDatabaseURL returns the URL of the database that all served modules share, or an error if there are several.
+func (c *Config) onlyDatabaseURL() (string, error) {
+	urls := c.databaseURLs()
+	if len(urls) > 1 {
+		return "", fmt.Errorf("%w: the modules have databases of their own: set MODULES to one of them at a time", settings.ErrInvalid)
+	}
+	return urls[0], nil
+}
+
 // modulesOn names the modules that are served from the database at url.
 func (c *Config) modulesOn(url string) (names []string) {
 	for _, m := range c.served() {
@@ -102,6 +112,14 @@ func (c *Config) settingOf(url string) string {
 		return "DATABASE_URL"
 	}
 	return databaseSetting(c.modulesOn(url)[0])
+}
+
+// accountsSetting names the setting that AccountsURL comes from.
+func (c *Config) accountsSetting() string {
+	if c.AccountsURL == c.SharedDatabase {
+		return "DATABASE_URL"
+	}
+	return databaseSetting(accountsModule)
 }
 
 // labelOf names the database at url in logs and metrics by its modules: a URL may be private, and two redacted

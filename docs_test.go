@@ -23,13 +23,25 @@ func TestEveryTestThatTheDocsNameIsThere(t *testing.T) {
 		tests.Write(text)
 		return err
 	}))
-	docs, err := os.ReadFile("docs/reliability.md")
+	for file, least := range map[string]int{"docs/reliability.md": 40, "docs/security.md": 10} {
+		docs, err := os.ReadFile(file)
+		require.NoError(t, err)
+		named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllSubmatch(docs, -1)
+		require.Greater(t, len(named), least)
+		for _, name := range named {
+			require.True(t, strings.Contains(tests.String(), "\nfunc "+string(name[1])+"("), //nolint:testifylint // it would print all tests
+				"%s names %s, which is nowhere", file, name[1])
+		}
+	}
+}
+
+func TestEveryFileThatTheSecurityPageNamesIsThere(t *testing.T) {
+	docs, err := os.ReadFile("docs/security.md")
 	require.NoError(t, err)
-	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllSubmatch(docs, -1)
-	require.Greater(t, len(named), 40)
-	for _, name := range named {
-		require.True(t, strings.Contains(tests.String(), "\nfunc "+string(name[1])+"("), //nolint:testifylint // it would print all tests
-			"docs/reliability.md names %s, which is nowhere", name[1])
+	named := regexp.MustCompile("`([\\w/]+\\.go)`").FindAllSubmatch(docs, -1)
+	require.Greater(t, len(named), 5)
+	for _, file := range named {
+		require.FileExists(t, string(file[1]))
 	}
 }
 

@@ -19,6 +19,9 @@ func logStart(log *slog.Logger, cfg Config, s *service, ops *telemetry.Ops, trac
 	for _, misspelled := range cfg.Misspelled {
 		log.Warn("this variable is not a setting", "variable", misspelled.Name, "meant", misspelled.Meant)
 	}
+	if !cfg.serves(accountsModule) && !cfg.WatchAccounts {
+		log.Warn("USER_DATABASE_URL is not set: tokens of ended sessions are good here until they expire")
+	}
 	log.Info("starting", "version", telemetry.ReadBuild().Version,
 		"database", strings.Join(ages, ", "), "databases", strings.Join(databases, ", "), "secret", s.secretSource,
 		"limits", onOff(cfg.Limits != Limits{}), "ops", ops.String(), "traces", onOff(tracing != nil))

@@ -56,22 +56,28 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 		require.Equal(t, 429, first(call(t, base, "POST /user/register", "", testUser)))
 		_, body := call(t, base, "POST /user/login", "", testUser)
 		token := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body)[1]
+		refresh := regexp.MustCompile(`"refresh_token":"([^"]+)"`).FindStringSubmatch(body)[1]
 		_, body = call(t, base, "POST /user/login", "", otherUser)
 		other := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body)[1]
 		for range 2 {
 			call(t, base, "POST /user/login", "", `{"username":"other","password":"wrong-one"}`)
 		}
-		require.Equal(t, 429, first(call(t, base, "POST /user/login", "", otherUser)))
+		require.Equal(t, 429, first(call(t, base, "POST /user/login", "", `{"username":"other","password":"wrong-one"}`)))
 		call(t, base, "GET /user/info", token, "")
 		call(t, base, "POST /order/create", token, `{"product":"p","price":1}`)
 		require.Equal(t, 403, first(call(t, base, "GET /order/query/1", other, "")))
 		forged := token[:strings.LastIndex(token, ".")] + ".Zm9yZ2Vk"
 		require.Equal(t, 401, first(call(t, base, "GET /order/query/1", forged, "")))
+		for _, body := range []string{`{"refresh_token":"` + refresh + `"}`, `{"refresh_token":"` + token + `"}`} {
+			call(t, base, "POST /user/refresh", "", body)
+		}
+		call(t, base, "POST /user/password/reset", "", `{"token":"hunter2","new_password":"hunter2"}`)
+		call(t, base, "POST /user/password", token, `{"old_password":"hunter2","new_password":"hunter2"}`)
 		stop()
 		require.NoError(t, <-ended)
 
 		text := log.String()
-		for _, used := range []string{"test123", "other123", "hunter2", "wrong-one", secret, "$argon2id", "Bearer"} {
+		for _, used := range []string{"test123", "other123", "hunter2", "wrong-one", secret, refresh, "$argon2id", "Bearer", "@test.com"} {
 			require.NotContains(t, text, used)
 		}
 		for _, used := range []string{token, other, forged} {

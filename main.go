@@ -20,6 +20,7 @@ import (
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
+	"userorder/mail"
 	"userorder/openapi"
 	"userorder/order"
 	"userorder/settings"
@@ -52,7 +53,7 @@ func main() {
 }
 
 // serve answers requests until ctx ends. It then stops in this order: /readyz says no, requests drain, jobs stop,
-// the last traces are sent, metrics go, databases close, the log is flushed.
+// the last traces are sent, metrics go, mails stop, databases close, the log is flushed.
 func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	queue := telemetry.NewQueue(stdout, cfg.LogJSON)
 	defer queue.Close()
@@ -104,6 +105,8 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 // service is the program without its listeners.
 type service struct {
 	databases
+	accounts     accounts
+	mails        *mail.Queue // nil if there is no mail server
 	engine       *gin.Engine
 	jobs         []worker.Job
 	metrics      *telemetry.Metrics // nil if they are off
@@ -122,7 +125,9 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 		s.metrics = telemetry.NewMetrics(telemetry.ReadBuild())
 	}
 	s.engine, err = httpapi.NewEngine(httpapi.Config{
-		Log: log, Translate: translate, Ready: func(request context.Context) error { return errors.Join(ctx.Err(), s.Ping(request)) },
+		Log: log, Translate: translate, Ready: func(request context.Context) error {
+			return errors.Join(ctx.Err(), s.Ping(request), s.accounts.ended.Check())
+		},
 		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests, Observe: s.metrics.Observer(),
 	})
 	if err != nil {
@@ -132,15 +137,21 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if s.databases, err = openDatabases(ctx, cfg, s.metrics); err != nil {
 		return nil, err
 	}
-	tokens, secretSource, err := newTokens(cfg, log)
+	if s.accounts, err = openAccounts(ctx, cfg, s.databases); err != nil {
+		return nil, err
+	}
+	s.jobs = s.accounts.jobs()
+	s.metrics.WatchSessions(s.accounts.ended.Len)
+	tokens, secretSource, err := newTokens(cfg, s.accounts, log)
 	if err != nil {
 		return nil, err
 	}
 	s.secretSource = secretSource
 	if cfg.serves("user") {
 		users, err := user.New(ctx, user.Config{
-			DB: s.databases["user"], Tokens: tokens, HashConcurrency: cfg.HashConcurrency,
-			Registrations: cfg.Limits.Registrations, Logins: cfg.Limits.Logins, Throttle: cfg.Limits.Failures,
+			DB: s.databases["user"], Tokens: tokens, Ended: s.accounts.ended, SessionTTL: cfg.SessionTTL,
+			HashConcurrency: cfg.HashConcurrency, Registrations: cfg.Limits.Registrations, Logins: cfg.Limits.Logins,
+			Throttle: cfg.Limits.Failures, Mail: s.startMail(cfg.Mail, log), ResetURL: cfg.Mail.ResetURL,
 		})
 		if err != nil {
 			return nil, err
@@ -159,6 +170,12 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	return s, openapi.Mount(s.engine, telemetry.ReadBuild().Version)
 }
 
+// Close sends no more mails and closes the databases.
+func (s *service) Close() error {
+	s.mails.Close()
+	return errors.Join(s.accounts.Close(), s.databases.Close())
+}
+
 // translate returns what a client is told of a failure of the database, or nil.
 func translate(err error) *httpapi.Error {
 	switch {
@@ -171,7 +188,7 @@ func translate(err error) *httpapi.Error {
 }
 
 // newTokens returns the issuer of tokens and the source of its secret.
-func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string, err error) {
+func newTokens(cfg Config, known accounts, log *slog.Logger) (tokens *auth.Tokens, source string, err error) {
 	secret, err := auth.LoadSecret(cfg.Secret, cfg.SecretPath)
 	if err != nil {
 		return nil, "", err
@@ -184,7 +201,9 @@ func newTokens(cfg Config, log *slog.Logger) (tokens *auth.Tokens, source string
 		log.Warn("the file of the secret can be read by others: chmod 600 closes it, and a new secret is due if somebody has read it",
 			"path", cfg.SecretPath, "mode", secret.ExposedFile.String())
 	}
-	tokens, err = auth.NewTokens(auth.Config{Secret: secret.Value, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL})
+	tokens, err = auth.NewTokens(auth.Config{
+		Secret: secret.Value, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL, Issuer: known.issuer, Ended: known.ended,
+	})
 	return tokens, secret.Source, err
 }
 

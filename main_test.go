@@ -86,11 +86,12 @@ func TestASecretIsMadeBesideTheDatabaseAndKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(made), 32)
 
-	again := handlerOn(t, strings.Replace(url, "app.db", "other.db", 1), "JWT_SECRET", "")
+	// Without the accounts, whose database would tell that the token is another one's.
+	again := handlerOn(t, strings.Replace(url, "app.db", "other.db", 1), "JWT_SECRET", "", "MODULES", "order")
 	w := httpapitest.Call(again, "GET /order/query/1", token, "")
 	require.Equal(t, 200, w.Code, "the second start made another secret")
 
-	fromFile := handlerOn(t, databasetest.SQLite(t), "JWT_SECRET", "", "JWT_SECRET_FILE", secret)
+	fromFile := handlerOn(t, databasetest.SQLite(t), "JWT_SECRET", "", "JWT_SECRET_FILE", secret, "MODULES", "order")
 	require.Equal(t, 200, httpapitest.Call(fromFile, "GET /order/query/1", token, "").Code)
 }
 

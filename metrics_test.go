@@ -86,6 +86,7 @@ func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
 			`userorder_http_requests_throttled_total{limit="failures"} 1`,
 			`userorder_http_requests_in_flight 0`,
 			`userorder_password_hashes_running 0`,
+			`userorder_sessions_ended 0`,
 			`userorder_password_hashes_queued 0`,
 			`userorder_database_connections_in_use{modules="` + all + `"} 0`,
 			`userorder_database_waits_total{modules="` + all + `"} `,
@@ -103,10 +104,11 @@ func TestTheMetricsAgreeWithWhatWasAsked(t *testing.T) {
 		}
 		require.NotContains(t, text, "secret")
 		if strings.HasPrefix(url, "sqlite:") {
-			// A user, two failures, three orders, one after the other.
-			require.Contains(t, text, "\n"+`userorder_commit_group_writes_sum{modules="`+all+`"} 6`)
-			require.Contains(t, text, "\n"+`userorder_commit_group_writes_bucket{modules="`+all+`",le="1"} 6`)
-			require.Contains(t, text, "\n"+`userorder_commit_duration_seconds_count{modules="`+all+`"} 6`)
+			// The issuer of tokens, a user, two logins, two failures and a guess that was refused, three orders, one after the
+			// other.
+			require.Contains(t, text, "\n"+`userorder_commit_group_writes_sum{modules="`+all+`"} 10`)
+			require.Contains(t, text, "\n"+`userorder_commit_group_writes_bucket{modules="`+all+`",le="1"} 10`)
+			require.Contains(t, text, "\n"+`userorder_commit_duration_seconds_count{modules="`+all+`"} 10`)
 		} else { // which groups by itself
 			require.NotContains(t, text, "userorder_commit")
 		}

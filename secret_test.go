@@ -21,7 +21,7 @@ func tokensOf(t *testing.T, settings map[string]string) (*auth.Tokens, string) {
 	cfg, err := loadConfig(t.Context(), environment(settings))
 	require.NoError(t, err)
 	var log bytes.Buffer
-	tokens, _, err := newTokens(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	tokens, _, err := newTokens(cfg, accounts{}, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	return tokens, log.String()
 }

@@ -49,13 +49,13 @@ type Options struct {
 	Committed func(writes int, took time.Duration)
 
 	// Log is told of what an operator should look into: a SQLite file that was moved, deleted or replaced while it is
-	// open, and what a migration could not settle. Nil is silent.
+	// open, what a migration could not settle, and a restore that Open had to finish. Nil is silent.
 	Log *slog.Logger
 
 	// Beside opens a database that a service may have open, from another process. On SQLite the file must exist, and
 	// Open neither locks, creates, marks, restricts nor watches it. A Write is a transaction of its own, for which it
-	// waits at most 5 seconds; meanwhile the service waits for it, so it must be short. No call leaves anything open. On
-	// both engines Beside implies CheckOnly.
+	// waits at most 5 seconds; meanwhile the service waits for it, so it must be short. No call leaves anything open.
+	// On both engines Beside implies CheckOnly.
 	Beside bool
 
 	CheckOnly  bool // Migrate changes nothing

@@ -39,6 +39,11 @@
 // (sqlite_beside.go): each of its calls opens and closes the file, and a write waits for a gap between two groups, as the
 // service's next group waits for that write.
 //
+// # Restore
+//
+// Restore (sqlite_restore.go) makes PATH-restoring, a copy that is complete, then moves the database and its log aside and
+// renames the copy. Whoever has the lock next, a service at its start or another Restore, finishes what was interrupted.
+//
 // # Migrations
 //
 // Migrate applies the files of a module and its steps in Go (migrate_step.go), each in a transaction with its version.

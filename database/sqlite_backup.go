@@ -2,11 +2,13 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 
 	"userorder/disk"
 )
@@ -41,7 +43,8 @@ func backup(ctx context.Context, source, path string) error {
 	if err := requireTables(ctx, source); err != nil {
 		return err
 	}
-	err := disk.Create(path, func(file *os.File) error { return vacuumInto(ctx, source, file.Name()) })
+	readOnly := url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}}
+	err := disk.Create(path, func(file *os.File) error { return vacuumInto(ctx, source, readOnly, file.Name()) })
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w, and a backup never replaces a file", os.ErrExist)
 	}
@@ -65,10 +68,10 @@ func requireTables(ctx context.Context, path string) error {
 	return nil
 }
 
-// vacuumInto writes a copy without free pages (https://www.sqlite.org/lang_vacuum.html#vacuuminto), switches it to WAL
-// mode and checks all of it.
-func vacuumInto(ctx context.Context, source, path string) (err error) {
-	from, err := openPool(source, url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}})
+// vacuumInto opens source with options and writes a copy without free pages
+// (https://www.sqlite.org/lang_vacuum.html#vacuuminto), switches it to WAL mode and checks all of it.
+func vacuumInto(ctx context.Context, source string, options url.Values, path string) (err error) {
+	from, err := openPool(source, options)
 	if err != nil {
 		return err
 	}
@@ -81,12 +84,20 @@ func vacuumInto(ctx context.Context, source, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
+	if err := checkAll(ctx, to); err != nil {
+		return fmt.Errorf("the copy: %w", err)
+	}
+	return nil
+}
+
+// checkAll reads the whole file and returns an error if it is damaged.
+func checkAll(ctx context.Context, pool *sql.DB) error {
 	var verdict string
-	if err := to.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
-		return err
+	if err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return diagnose(err)
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("the copy is damaged: %s", verdict)
+		return fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(verdict), " "))
 	}
 	return nil
 }

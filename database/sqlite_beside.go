@@ -64,7 +64,7 @@ func openBeside(ctx context.Context, path string) (engine, error) {
 		return nil, err
 	}
 	err = f.withPool(func(pool *sql.DB) error {
-		_, err := identify(ctx, pool)
+		_, _, err := identify(ctx, pool)
 		return err
 	})
 	if err != nil {
@@ -111,7 +111,7 @@ func (f *besideFile) read(ctx context.Context, use func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	path, _, err := f.find()
+	path, before, err := f.find()
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,10 @@ func (f *besideFile) read(ctx context.Context, use func(*reader) error) error {
 	}
 	r := &reader{conn: conn}
 	defer func() { _ = r.close() }()
-	return refuseWrite(use(r))
+	if err := refuseWrite(use(r)); err != nil {
+		return err
+	}
+	return requireUnmoved(path, before)
 }
 
 func (f *besideFile) queryRow(ctx context.Context, query string, args, dest []any) error {

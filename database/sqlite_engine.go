@@ -57,7 +57,7 @@ func openSQLite(ctx context.Context, path string, options Options) (_ engine, er
 		}
 	}()
 	var marked bool
-	if f.lock, marked, err = prepareFile(ctx, path, f.path); err != nil {
+	if f.lock, marked, err = prepareFile(ctx, path, f.path, options.Log); err != nil {
 		return nil, err
 	}
 	// fdatasync is as durable as fsync and twice as fast on ext4, since it does not wait for the file's timestamps.

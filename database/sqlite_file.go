@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,13 +35,11 @@ var (
 	errLogAlone = errors.New("it is empty or gone, but its -wal exists and may hold every acknowledged write: restore the file, or move the -wal away")
 )
 
-// prepareFile locks, creates and inspects the file at path, which is target once links are followed. The caller must
-// release the lock, even after an error.
-func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, marked bool, err error) {
-	if _, err := os.Readlink(path); err == nil {
-		if _, err := os.Stat(path); err != nil { // its target has no real path to lock yet
-			return nil, false, fmt.Errorf("it is a link to a file that does not exist: %w", err)
-		}
+// prepareFile locks, creates and inspects the file at path, which is target once links are followed. If a restore was
+// interrupted, it finishes that first and tells log. The caller must release the lock, even after an error.
+func prepareFile(ctx context.Context, path, target string, log *slog.Logger) (lock *flock.Flock, marked bool, err error) {
+	if err := refuseDeadLink(path, target); err != nil {
+		return nil, false, err
 	}
 	if err := requireRegular(target); err != nil {
 		return nil, false, err
@@ -50,6 +49,12 @@ func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, m
 	if lock, err = lockFile(target); err != nil {
 		return nil, false, err
 	}
+	switch kept, err := finishRestore(target, func(string) {}); {
+	case err != nil:
+		return lock, false, fmt.Errorf("finish a restore that was interrupted: %w", err)
+	case kept != "":
+		log.Warn("a restore that was interrupted is finished", "database", target, "before", kept)
+	}
 	if err := createFile(target); err != nil {
 		return lock, false, err
 	}
@@ -57,6 +62,19 @@ func prepareFile(ctx context.Context, path, target string) (lock *flock.Flock, m
 		return lock, false, err
 	}
 	return lock, marked, restrict(target)
+}
+
+// refuseDeadLink returns an error if path is a link whose target does not exist, unless a restore is about to put it
+// there.
+func refuseDeadLink(path, target string) error {
+	if _, err := os.Readlink(path); err != nil {
+		return nil //nolint:nilerr // it is no link
+	}
+	_, err := os.Stat(path)
+	if err == nil || exists(target+restoring) {
+		return nil
+	}
+	return fmt.Errorf("it is a link to a file that does not exist: %w", err)
 }
 
 // createFile creates the file, readable by its owner alone, unless it exists. SQLite gives the -wal and -shm files the
@@ -135,15 +153,16 @@ func inspectAs(ctx context.Context, path, mode string) (marked bool, err error) 
 		return false, err
 	}
 	defer func() { _ = pool.Close() }()
-	if marked, err = identify(ctx, pool); err != nil {
+	if marked, _, err = identify(ctx, pool); err != nil {
 		return false, err
 	}
 	return marked, quickCheck(ctx, pool, quickCheckTime)
 }
 
-// identify returns an error with a remedy unless the file is a database of this program.
-func identify(ctx context.Context, pool *sql.DB) (marked bool, err error) {
-	var id, version, tables, ours int
+// identify returns an error with a remedy unless the file is a database of this program. It also returns how many
+// tables of migrations the file has: none if it is new.
+func identify(ctx context.Context, pool *sql.DB) (marked bool, modules int, err error) {
+	var id, version, tables int
 	for _, look := range []struct {
 		query string
 		value *int
@@ -152,20 +171,20 @@ func identify(ctx context.Context, pool *sql.DB) (marked bool, err error) {
 		{"PRAGMA user_version", &version},
 		{"SELECT count(*) FROM sqlite_schema", &tables},
 		// goose_db_version is goose's default, so another program's.
-		{"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*' AND name <> 'goose_db_version'", &ours},
+		{"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*' AND name <> 'goose_db_version'", &modules},
 	} {
 		if err := pool.QueryRowContext(ctx, look.query).Scan(look.value); err != nil {
-			return false, diagnose(err)
+			return false, 0, diagnose(err)
 		}
 	}
-	isNew := tables == 0 || ours > 0
+	isOurs := tables == 0 || modules > 0
 	switch {
 	case id == applicationID && version > fileVersion:
-		return false, errNewer
-	case id != applicationID && (id != 0 || version != 0 || !isNew):
-		return false, errForeign
+		return false, 0, errNewer
+	case id != applicationID && (id != 0 || version != 0 || !isOurs):
+		return false, 0, errForeign
 	}
-	return id == applicationID, nil
+	return id == applicationID, modules, nil
 }
 
 // quickCheckTime bounds the check of a large file at startup. Damage in the rest is found when it is read.

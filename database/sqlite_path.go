@@ -147,7 +147,7 @@ func plain(path string) (meant, rooted string) {
 // but a regular file, such as a device or a pipe, also behind links. Opening a pipe would block, and nothing of a device
 // may be changed, not even its permissions. Files that do not exist are fine.
 func requireRegular(path string) error {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal", "-lock"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", "-lock", restoring} {
 		info, err := os.Stat(path + suffix)
 		if err != nil || info.Mode().IsRegular() {
 			continue
@@ -224,11 +224,22 @@ func realPath(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
-	}
-	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(folder, filepath.Base(path))
+	const maxLinks = 40 // as Linux has it
+	for range maxLinks {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return target
+		}
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			path = filepath.Join(folder, filepath.Base(path))
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
 	}
 	return path
 }

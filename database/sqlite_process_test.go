@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,10 +22,16 @@ import (
 
 // roles are what a process that spawn starts does to a database. It prints a line for each write that was acknowledged.
 var roles = map[string]func(url string) error{
-	"serve": serveNotes,
-	"write": func(url string) error { return writeBeside(url, 200) },
-	"stall": stallBeside,
-	"read":  readBeside,
+	"serve":  serveNotes,
+	"hold":   holdNotes,
+	"write":  func(url string) error { return writeBeside(url, 200) },
+	"insist": insistBeside,
+	"stall":  stallBeside,
+	"read":   readBeside,
+	"restore": func(url string) error {
+		_, err := database.RestoreBy(context.Background(), url, os.Getenv("BACKUP"), prepareNotes, killAt)
+		return err
+	},
 }
 
 // TestMain runs a role instead of the tests if spawn has started this process.
@@ -46,10 +53,10 @@ type process struct {
 	stderr strings.Builder
 }
 
-func spawn(t *testing.T, role, url string) *process {
+func spawn(t *testing.T, role, url string, environ ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0])}
-	p.Env = append(os.Environ(), "ROLE="+role, "URL="+url)
+	p.Env = append(append(os.Environ(), "ROLE="+role, "URL="+url), environ...)
 	p.Stderr = &p.stderr
 	stdout, err := p.StdoutPipe()
 	require.NoError(t, err)
@@ -87,6 +94,13 @@ func (p *process) end(t *testing.T, kill bool) (lines []string) {
 	return lines
 }
 
+// die waits until the process has killed itself.
+func (p *process) die(t *testing.T) {
+	t.Helper()
+	require.Error(t, p.Wait())
+	require.Equal(t, "signal: killed", p.ProcessState.String(), p.stderr.String())
+}
+
 // serveNotes owns the file and adds notes from eight callers until it is killed.
 func serveNotes(url string) error {
 	db, err := database.Open(context.Background(), url, database.Options{})
@@ -96,6 +110,22 @@ func serveNotes(url string) error {
 	fmt.Println("open")
 	_, err = load(db, func() bool { return false }, func(body string) { fmt.Println(body) })
 	return err
+}
+
+// holdNotes owns the file and makes the notes of backedUp in the log alone.
+func holdNotes(url string) error {
+	db, err := database.Open(context.Background(), url, database.Options{})
+	if err != nil {
+		return err
+	}
+	for _, body := range []string{"only in the log ", "old "} {
+		if _, err := db.Exec(context.Background(), "UPDATE notes SET body = $1 || id", body); err != nil {
+			return err
+		}
+	}
+	fmt.Println("open")
+	time.Sleep(time.Minute)
+	return nil
 }
 
 // load adds notes from eight callers until over, and returns how many.
@@ -146,6 +176,25 @@ func writeBeside(url string, writes int) error {
 	return db.Close()
 }
 
+// insistBeside reads and writes until it is killed, while the file may be away.
+func insistBeside(url string) error {
+	db, err := database.Open(context.Background(), url, database.Options{Beside: true})
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	for n := 0; ; n++ {
+		var count int
+		err := db.QueryRow(context.Background(), "SELECT count(*) FROM notes").Scan(&count)
+		if err == nil {
+			err = addNote(db, fmt.Sprintf("beside %d %d", os.Getpid(), n))
+		}
+		if err != nil && !errors.Is(err, database.ErrUnavailable) {
+			return err
+		}
+	}
+}
+
 // stallBeside stays in the middle of a transaction.
 func stallBeside(url string) error {
 	db, err := database.Open(context.Background(), url, database.Options{Beside: true})
@@ -189,7 +238,7 @@ func readBeside(url string) error {
 func requireNotes(t *testing.T, url string, want []string) {
 	t.Helper()
 	path, _ := database.SQLitePath(url)
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	var verdict string

@@ -31,7 +31,7 @@ func TestABackupIsRestoredByPuttingItInPlace(t *testing.T) {
 	wait()
 	requireWhole(t, filepath.Join(dir, "backup.db"))
 
-	// The steps of the README.
+	// What userorder restore does, by hand.
 	for _, suffix := range []string{"-wal", "-shm"} {
 		err := os.Remove(filepath.Join(dir, "data", "app.db"+suffix))
 		require.True(t, err == nil || errors.Is(err, os.ErrNotExist), "%v", err)

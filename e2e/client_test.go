@@ -34,6 +34,7 @@ type data struct {
 	Price                       json.Number
 	CreatedAt                   string `json:"created_at"`
 	Username, Email, Token      string
+	RefreshToken                string `json:"refresh_token"`
 }
 
 // ok reports whether the service acknowledged the request, so that its effect must last.

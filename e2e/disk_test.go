@@ -43,7 +43,7 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	disk := tmpfs(t, "64m") // leaves room for a checkpoint: the log alone must not fill it
 	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
 	base := p.url(t)
-	l := newLedger(login(t, base))
+	l, session := newLedger(login(t, base)), begin(t, base)
 	for range rounds(2, 10) {
 		before := len(l.orders)
 		wait := l.writeAll(t, base, 8)
@@ -57,12 +57,16 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 		readyWithin(t, base, time.Second, 503)
 		require.Equal(t, 200, send("GET", base+"/healthz", "", "").status)
 		require.Equal(t, 200, send("GET", base+"/user/info", l.token, "").status)
+		require.Equal(t, 503, refresh(base, session.RefreshToken).status)
 		l.checkFresh(t, base)
 
 		require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
 		readyWithin(t, base, 5*time.Second, 200) // without a write by a client
 		answer = create(base, l.token, "there is room again")
 		require.True(t, answer.ok(), answer.body)
+		answer = refresh(base, session.RefreshToken)
+		require.True(t, answer.ok(), answer.body)
+		session = answer.Data
 	}
 	p.stop(t)
 	requireWhole(t, filepath.Join(disk, "app.db"))

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -132,6 +133,8 @@ func TestThePageOfTheDocumentWorksInABrowserAndAsksNobodyElse(t *testing.T) {
 	location, err := chromedp.Run(ctx, chromedp.Location())
 	require.NoError(t, err)
 	require.Equal(t, base+"/docs", location)
+	_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](`document.getElementById("operations-tag-user").scrollIntoView(), true`))
+	require.NoError(t, err)
 	screenshot(ctx, t, "docs.png")
 
 	useThePage(ctx, t)
@@ -251,4 +254,63 @@ func TestThePageHasNoFaultThatKeepsPeopleOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// operationsOf returns the elements on the page of the operations in the document, like "#operations-user-login".
+func operationsOf(t *testing.T, base string) (elements []string) {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal([]byte(send("GET", base+"/openapi.json", "", "").body), &document))
+	for _, item := range document.Paths {
+		for name, text := range item {
+			if name == "parameters" {
+				continue
+			}
+			var operation struct {
+				OperationID string
+				Tags        []string
+			}
+			require.NoError(t, json.Unmarshal(text, &operation))
+			elements = append(elements, "#operations-"+operation.Tags[0]+"-"+operation.OperationID)
+		}
+	}
+	require.Greater(t, len(elements), 15)
+	return elements
+}
+
+func TestThePageShowsEveryOperationAndFitsAPhone(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	base := start(t, t.TempDir()).url(t)
+	const width = 390
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, 844, chromedp.EmulateMobile),
+		chromedp.Navigate(base+"/docs"), chromedp.WaitVisible(chromedp.CSS("#operations-user-register"))))
+	requireFit := func(script, what string) {
+		t.Helper()
+		right, err := chromedp.Run(ctx, chromedp.Evaluate[float64](script))
+		require.NoError(t, err)
+		require.LessOrEqual(t, right, float64(width), "%s is wider than a phone", what)
+	}
+	const page = `document.documentElement.scrollWidth`
+	requireFit(page, "the page")
+	// At once: the page takes seconds to open one by one what is below others that are open.
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[int](`[...document.querySelectorAll(".opblock-summary-control")].map(line => line.click()).length`))
+	require.NoError(t, err)
+	for _, element := range operationsOf(t, base) {
+		require.NoError(t, chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(element+" .responses-table"))), element)
+	}
+	requireFit(page, "an open operation")
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.Click(chromedp.CSS("#operations-user-logout .try-out__btn")),
+		chromedp.Click(chromedp.CSS("#operations-user-logout .execute")),
+		chromedp.WaitVisible(chromedp.CSS("#operations-user-logout .live-responses-table .response-col_status")),
+	))
+	requireFit(page, "an answer")
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.Click(chromedp.CSS(".auth-wrapper .authorize")), chromedp.WaitVisible(chromedp.CSS(".modal-ux input")),
+	))
+	requireFit(`document.querySelector(".modal-ux").getBoundingClientRect().right`, "the dialog for a token")
+	requireFit(page, "the page with the dialog")
 }

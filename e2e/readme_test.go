@@ -20,12 +20,14 @@ import (
 type reader struct {
 	dir, binary, postgres string
 	service               *program
-	base, ops, token      string
+	base, ops             string
+	token, refresh        string // those of the last output
 }
 
 var (
 	shellBlock  = regexp.MustCompile("(?s)```sh\n(.*?)```")
 	aToken      = regexp.MustCompile(`"token":"([^"]+)"`)
+	aRefresh    = regexp.MustCompile(`"refresh_token":"([^"]+)"`)
 	placeholder = "postgres://USER:PASSWORD@HOST:5432/DATABASE"
 )
 
@@ -61,7 +63,7 @@ func (r *reader) follow(t *testing.T, block string) {
 		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	default:
-		stopped := strings.Contains(block, "data/app.db")
+		stopped := strings.Contains(block, "data/app.db") || strings.Contains(block, " restore ")
 		if stopped {
 			r.service.stop(t)
 		}
@@ -91,13 +93,16 @@ func (r *reader) run(t *testing.T, block string) {
 	}
 	text := strings.Join(script, "")
 	text = strings.NewReplacer("localhost:5000", r.base, "localhost:5001", r.ops, "curl", "curl -sS", placeholder, r.postgres,
-		"TOKEN=eyJhbGciOi…", "TOKEN="+r.token, "go run . ", r.binary+" ").Replace(text)
+		"TOKEN=eyJhbGciOi…", "TOKEN="+r.token, "TOKEN=AQAAAA…", "TOKEN="+r.refresh, "go run . ", r.binary+" ").Replace(text)
 	command := exec.Command("bash", "-euc", text)
 	command.Dir = r.dir
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", text, out)
 	if found := aToken.FindSubmatch(out); found != nil {
 		r.token = string(found[1])
+	}
+	if found := aRefresh.FindSubmatch(out); found != nil {
+		r.refresh = string(found[1])
 	}
 	if len(want) == 0 {
 		return

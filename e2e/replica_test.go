@@ -98,7 +98,10 @@ func TestWrongPasswordsCountAcrossReplicas(t *testing.T) {
 		require.Equal(t, "用户名或密码错误", answer.Msg)
 	}
 	for _, base := range bases {
-		require.Equal(t, 429, send("POST", base+"/user/login", "", testUser).status)
+		require.Equal(t, 429, send("POST", base+"/user/login", "", `{"username":"test","password":"wrong-one"}`).status)
+	}
+	for _, base := range bases { // from where the owner has logged in
+		require.True(t, send("POST", base+"/user/login", "", testUser).ok())
 	}
 }
 

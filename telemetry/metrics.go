@@ -179,6 +179,39 @@ func (m *Metrics) JobRan(job string, took time.Duration, err error) {
 	}
 }
 
+// Mails counts mails. It has the fields of mail.Stats, so that main can convert one to the other.
+type Mails struct {
+	Sent, Failed int64
+	Waiting      int
+}
+
+// WatchMails exports what becomes of mails.
+func (m *Metrics) WatchMails(mails func() Mails) {
+	if m == nil {
+		return
+	}
+	m.registry.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "userorder_mails_sent_total", Help: "Mails that the mail server took.",
+		}, func() float64 { return float64(mails().Sent) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "userorder_mails_failed_total", Help: "Mails that were refused or given up.",
+		}, func() float64 { return float64(mails().Failed) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "userorder_mails_waiting", Help: "Mails that wait to be sent.",
+		}, func() float64 { return float64(mails().Waiting) }))
+}
+
+// WatchSessions exports how many ended sessions have tokens that have not expired.
+func (m *Metrics) WatchSessions(ended func() int) {
+	if m == nil {
+		return
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "userorder_sessions_ended", Help: "Sessions that have ended while tokens of theirs have not expired.",
+	}, func() float64 { return float64(ended()) }))
+}
+
 // WatchHashing exports the queue of password hashes.
 func (m *Metrics) WatchHashing(load func() (running, queued int)) {
 	if m == nil {

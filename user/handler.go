@@ -29,7 +29,7 @@ func (h handler) register(c *gin.Context) error {
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	id, err := h.service.register(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password, body.Email)
+	id, err := h.service.register(c.Request.Context(), clientOf(c), body.Username, body.Password, body.Email)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (h handler) login(c *gin.Context) error {
 	if err := httpapi.Bind(c, &body); err != nil {
 		return err
 	}
-	granted, id, err := h.service.login(c.Request.Context(), httpapi.ClientNetwork(c), body.Username, body.Password)
+	granted, id, err := h.service.login(c.Request.Context(), clientOf(c), body.Username, body.Password)
 	switch {
 	case err != nil && id != 0:
 		httpapi.Annotate(c, slog.Int64("account", id))

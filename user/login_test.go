@@ -21,7 +21,7 @@ func TestALoginWorksOnEveryKeyboard(t *testing.T) {
 		hash, err := module.hasher.hash(t.Context(), alice, "mañana1")
 		require.NoError(t, err)
 		name := username{typed: "Οδυσσεύς", key: keyIfAny("Οδυσσεύς")}
-		_, err = module.handler.service.store.insert(t.Context(), name, "a@b.com", hash, module.throttle.now())
+		_, err = module.handler.service.store.insert(t.Context(), name, "a@b.com", hash, client{}, module.throttle.now())
 		require.NoError(t, err)
 		for _, typed := range []string{"Οδυσσεύς", "ΟΔΥΣΣΕΎΣ", "οδυσσεύσ", " Οδυσσεύς ", norm.NFD.String("οδυσσεύς")} {
 			for _, plain := range []string{"mañana1", norm.NFD.String("mañana1")} {
@@ -43,7 +43,7 @@ func TestAHashOfAPasswordAsItWasTypedStillVerifiesAndIsReplaced(t *testing.T) {
 		for name, plain := range map[string]string{"long": typed, "short": short} {
 			hash, err := module.hasher.hash(t.Context(), alice, plain)
 			require.NoError(t, err)
-			_, err = store.insert(t.Context(), username{typed: name, key: name}, "a@b.com", hash, module.throttle.now())
+			_, err = store.insert(t.Context(), username{typed: name, key: name}, "a@b.com", hash, client{}, module.throttle.now())
 			require.NoError(t, err)
 		}
 		require.Contains(t, try(handler, "long", composed).Body.String(), refused, "the hash is not of this one yet")
@@ -71,7 +71,7 @@ func TestAnAccountWhoseNameBelongsToAnOlderOneLogsInByItsExactSpelling(t *testin
 		} {
 			hash, err := module.hasher.hash(t.Context(), alice, account.plain)
 			require.NoError(t, err)
-			_, err = store.insert(t.Context(), username{typed: account.typed, key: account.key}, "a@b.com", hash, module.throttle.now())
+			_, err = store.insert(t.Context(), username{typed: account.typed, key: account.key}, "a@b.com", hash, client{}, module.throttle.now())
 			require.NoError(t, err)
 		}
 		for _, typed := range []string{"ΟΔΥΣΣΕΥΣ", "οδυσσευσ", "Οδυσσευς"} {
@@ -93,7 +93,7 @@ func TestAnAccountThatAnEarlierReleaseRegisteredMeanwhileIsFoundAndGetsItsKey(t 
 		var name username
 		require.NoError(t, name.UnmarshalText([]byte("οδυσσευς")))
 		require.Equal(t, "οδυσσευς", name.earlierKey())
-		_, err = store.insert(t.Context(), username{typed: "οδυσσευς", key: name.earlierKey()}, "a@b.com", hash, module.throttle.now())
+		_, err = store.insert(t.Context(), username{typed: "οδυσσευς", key: name.earlierKey()}, "a@b.com", hash, client{}, module.throttle.now())
 		require.NoError(t, err)
 		require.Contains(t, register(handler, "οδυσσευς").Body.String(), "用户名已存在")
 		require.Contains(t, try(handler, "οδυσσευς", "wrong-one").Body.String(), refused)

@@ -30,15 +30,18 @@ func alone(t *testing.T, db *database.DB) (http.Handler, *Module) {
 	return mounted(t, Config{DB: db})
 }
 
-// mounted is alone for any configuration. The tokens and the HashConcurrency are its own.
+// mounted is alone for any configuration. The HashConcurrency is its own, and the tokens if cfg has none.
 func mounted(t *testing.T, cfg Config) (http.Handler, *Module) {
 	return logged(t, cfg, slog.New(slog.DiscardHandler))
 }
 
 func logged(t *testing.T, cfg Config, log *slog.Logger) (http.Handler, *Module) {
-	tokens, err := auth.NewTokens(auth.Config{Secret: []byte(strings.Repeat("s", 32)), TTL: time.Hour})
-	require.NoError(t, err)
-	cfg.Tokens, cfg.HashConcurrency = tokens, 1
+	if cfg.Tokens == nil {
+		tokens, err := auth.NewTokens(auth.Config{Secret: []byte(strings.Repeat("s", 32)), TTL: time.Hour})
+		require.NoError(t, err)
+		cfg.Tokens = tokens
+	}
+	cfg.HashConcurrency, cfg.SessionTTL = 1, 30*24*time.Hour
 	module, err := New(t.Context(), cfg)
 	require.NoError(t, err)
 	engine, err := httpapi.NewEngine(httpapi.Config{
@@ -77,8 +80,8 @@ func TestTheModuleAlone(t *testing.T) {
 		require.JSONEq(t, `{"code":0,"msg":"注册成功","data":{"userid":"1"}}`, register(handler, "Test").Body.String())
 		require.JSONEq(t, `{"code":1,"msg":"用户名已存在","data":{}}`, register(handler, "ＴＥＳＴ").Body.String())
 		token := login(t, handler, "tEST")
-		require.JSONEq(t, `{"code":0,"msg":"查询成功","data":{"userid":"1","username":"Test","email":"test@test.com"}}`,
-			httpapitest.Call(handler, "GET /user/info", token, "").Body.String())
+		require.Regexp(t, `^{"code":0,"msg":"查询成功","data":{"userid":"1","username":"Test","email":"test@test.com",`+
+			`"role":"customer","created_at":"20\d\d-[^"]+Z"}}\n$`, httpapitest.Call(handler, "GET /user/info", token, "").Body.String())
 	})
 }
 
@@ -114,7 +117,7 @@ func TestALoginThatFailsIsLoggedWithTheAccountsNumberAndNeverTheName(t *testing.
 			{"hunter2 hunter2", "test123", "status=200 account=unknown"}, // no account can have that name
 			{"test", "hunter2", "status=200 account=1"},
 			{"test", "h", "status=200 account=1"}, // no account can have that password
-			{"test", "test123", "status=429"},     // nobody has looked whose name it is
+			{"test", "test123", "status=429 account=1"},
 			{"hunter2", "test123", "status=200 account=unknown"},
 		} {
 			log.Reset()
@@ -171,7 +174,7 @@ func insertCheaply(t *testing.T, store *store, typed, plain string) (name userna
 	require.NoError(t, name.UnmarshalText([]byte(typed)))
 	salt := random(saltLength)
 	hash := encode(cheap, salt, cheap.key(plain, salt, keyLength))
-	_, err := store.insert(t.Context(), name, "test@test.com", hash, time.Now())
+	_, err := store.insert(t.Context(), name, "test@test.com", hash, client{}, time.Now())
 	if !errors.Is(err, errNameTaken) { // another replica has it
 		require.NoError(t, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
 	"userorder/auth"
@@ -15,19 +14,14 @@ type service struct {
 	hasher   *hasher
 	throttle *throttle
 	tokens   *auth.Tokens
+	mail     func(WriteMail) bool // nil if there is no mail server
+	resetURL string               // with {token}
 	now      func() time.Time
 }
 
-// access is what a login grants, as clients see it.
-type access struct {
-	Token     string `json:"token"`
-	UserID    int64  `json:"userid,string"`
-	ExpiresIn int64  `json:"expires_in"` // seconds
-}
-
 // register creates an account and returns its id, or errNameTaken or errBusy.
-func (s *service) register(ctx context.Context, client netip.Prefix, name username, plain password, address email) (id int64, err error) {
-	hash, err := s.hasher.hash(ctx, client, string(plain))
+func (s *service) register(ctx context.Context, from client, name username, plain password, address email) (id int64, err error) {
+	hash, err := s.hasher.hash(ctx, from.network, string(plain))
 	if err != nil {
 		return 0, err
 	}
@@ -36,90 +30,104 @@ func (s *service) register(ctx context.Context, client netip.Prefix, name userna
 			return 0, cmp.Or[error](err, errNameTaken)
 		}
 	}
-	return s.store.insert(ctx, name, address, hash, s.now())
+	return s.store.insert(ctx, name, address, hash, from, s.now())
 }
 
-// login returns access to the account with this name and password, and the account's id, or errCredentials,
-// errTooManyFailures or errBusy. With an error the id, for the log, is that of the account with the name, or 0 if none
-// has it or it was not looked up. A name without an account costs the same hash as any other and is throttled alike, so
-// that neither the answer nor the time it takes tells which names exist.
-func (s *service) login(ctx context.Context, client netip.Prefix, typed, plain string) (granted access, id int64, err error) {
+// login begins a session of the account with this name and password, and returns access to it and the account's id, or
+// errCredentials, errDisabled, errTooManyFailures or errBusy. With an error the id, for the log, is that of the account
+// with the name, or 0. A name without an account costs the same hash as any other and is throttled alike, so that neither
+// the answer nor the time it takes tells which names exist.
+func (s *service) login(ctx context.Context, from client, typed, plain string) (granted auth.Access, id int64, err error) {
 	var name username
 	if name.UnmarshalText([]byte(typed)) != nil {
-		return access{}, 0, errCredentials
+		return auth.Access{}, 0, errCredentials
 	}
-	if err := s.throttle.admit(ctx, name); err != nil {
-		return access{}, 0, err
-	}
-	id, outdated, err := s.authenticate(ctx, client, name, plain)
-	switch {
-	case errors.Is(err, errCredentials):
-		return access{}, id, s.throttle.wrong(ctx, name)
-	case err != nil:
-		return access{}, id, err
-	}
-	if err := s.throttle.right(ctx, name); err != nil {
-		return access{}, id, err
-	}
-	if outdated != "" {
-		s.rehash(ctx, client, id, plain, outdated)
-	}
-	granted, err = s.grant(id)
-	return granted, id, err
-}
-
-// authenticate returns the id of the account with this name, and errCredentials if the password is not its own or the
-// name is nobody's, or errBusy. outdated is its hash if a new one would be made in another way, and empty otherwise.
-func (s *service) authenticate(
-	ctx context.Context, client netip.Prefix, name username, plain string,
-) (id int64, outdated string, err error) {
 	stored, err := s.store.credentials(ctx, name)
-	unknown := errors.Is(err, errNotFound)
 	switch {
-	case unknown:
-		stored.hash = s.hasher.decoy
+	case errors.Is(err, errNotFound):
+		stored = credentials{hash: s.hasher.decoy}
 	case err != nil:
-		return 0, "", err
+		return auth.Access{}, 0, err
 	}
-	var ok, old bool
-	for i, candidate := range candidatesOf(plain) {
-		if ok, old, err = s.hasher.verify(ctx, client, candidate, stored.hash); err != nil {
-			return stored.id, "", err
-		}
-		if old = old || i > 0; ok {
-			break
-		}
-	}
-	if !ok || unknown {
-		return stored.id, "", errCredentials
+	hash, err := s.check(ctx, from, name, stored, plain)
+	if err != nil {
+		return auth.Access{}, stored.id, err
 	}
 	if stored.key != name.key && stored.key == name.earlierKey() {
 		_ = s.store.replaceKey(ctx, stored.id, stored.key, name.key) // on an error the next login tries again
 	}
-	if old {
-		outdated = stored.hash
+	session, err := s.store.logIn(ctx, stored.id, stored.hash, hash, from)
+	if err != nil {
+		return auth.Access{}, stored.id, err
 	}
-	return stored.id, outdated, nil
+	granted, err = s.tokens.Grant(session)
+	return granted, stored.id, err
 }
 
-// rehash replaces an outdated hash while the password is at hand. A failure is harmless: the next login tries again.
-func (s *service) rehash(ctx context.Context, client netip.Prefix, id int64, plain, old string) {
+// check checks the password of an account that a client has named, by the rules of the throttle. It returns the hash to
+// keep from now on, or errCredentials, errTooManyFailures or errBusy. An account that is not there has the id 0.
+func (s *service) check(
+	ctx context.Context, from client, name username, stored credentials, plain string,
+) (hash string, err error) {
+	known, err := s.store.isKnown(ctx, stored.id, from, s.now())
+	if err != nil {
+		return "", err
+	}
+	a := attempt{name: name, client: from, account: stored.id, known: known}
+	if err := s.throttle.admit(ctx, a); err != nil {
+		return "", err
+	}
+	ok, outdated, err := s.verify(ctx, from, stored.hash, plain)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok, stored.id == 0:
+		return "", s.throttle.wrong(ctx, a)
+	}
+	if err := s.throttle.right(ctx, a); err != nil {
+		return "", err
+	}
+	if outdated {
+		return s.rehash(ctx, from, plain, stored.hash), nil
+	}
+	return stored.hash, nil
+}
+
+// verify reports whether hash is that of a password, and whether a new one would be made in another way.
+func (s *service) verify(ctx context.Context, from client, hash, plain string) (ok, outdated bool, err error) {
+	for i, candidate := range candidatesOf(plain) {
+		if ok, outdated, err = s.hasher.verify(ctx, from.network, candidate, hash); ok || err != nil {
+			return ok, outdated || i > 0, err
+		}
+	}
+	return false, false, nil
+}
+
+// rehash returns a new hash of a password, or the old one if that cannot be done now: the next login tries again.
+func (s *service) rehash(ctx context.Context, from client, plain, old string) string {
 	var prepared password
 	if prepared.UnmarshalText([]byte(plain)) != nil {
-		return // it was long enough only as it was typed, and stays as it is
+		return old // it was long enough only as it was typed
 	}
-	if hash, err := s.hasher.hash(ctx, client, string(prepared)); err == nil {
-		_ = s.store.replaceHash(ctx, id, old, hash)
+	hash, err := s.hasher.hash(ctx, from.network, string(prepared))
+	if err != nil {
+		return old
 	}
+	return hash
 }
 
-// grant issues a token for an account.
-func (s *service) grant(id int64) (access, error) {
-	token, err := s.tokens.Issue(auth.Caller{UserID: id})
+// checkOf checks the password of an account as check does, and returns its credentials too. It returns errPassword where
+// check has errCredentials, and errNotFound.
+func (s *service) checkOf(ctx context.Context, from client, account int64, plain string) (stored credentials, name username, err error) {
+	stored, err = s.store.credentialsOf(ctx, account)
 	if err != nil {
-		return access{}, err
+		return credentials{}, username{}, err
 	}
-	return access{Token: token, UserID: id, ExpiresIn: int64(s.tokens.TTL().Seconds())}, nil
+	name = nameOf(stored.name, stored.key)
+	if _, err = s.check(ctx, from, name, stored, plain); errors.Is(err, errCredentials) {
+		err = errPassword
+	}
+	return stored, name, err
 }
 
 // info returns an account, or errNotFound.

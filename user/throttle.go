@@ -18,8 +18,8 @@ import (
 // and so does Window without a wrong one. The zero Throttle slows nothing down.
 //
 // No account stays locked once the guessing ends
-// (https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html#account-lockout), but while it goes on
-// the owner has to wait, too.
+// (https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html#account-lockout), and while it goes on
+// the owner gets in from where the account has logged in of late; from elsewhere the owner has to wait, too.
 type Throttle struct {
 	Failures        int
 	Window          time.Duration
@@ -54,7 +54,7 @@ var errTooManyFailures = &httpapi.Error{
 	Limit: "failures",
 }
 
-// failures are the login failures of a name.
+// failures are the login failures of a name, or of a name from one network.
 type failures struct {
 	count    int64 // in a row
 	failedAt time.Time
@@ -71,6 +71,11 @@ func (f failures) wait(now time.Time) time.Duration {
 
 // throttle applies a Throttle. It keeps the failures in the database, so that they survive a restart and all replicas
 // share them.
+//
+// There are two counts: one of the name, and for each network one of the guesses that it makes during the delay of the
+// name. During that delay the right password is refused as a wrong one is, unless it comes from a network from which the
+// account has logged in of late and whose own count has no delay. So strangers cannot keep the owner out. What is wrong
+// gets the same answer, after the same steps, wherever it comes from: nobody learns which networks, or names, are known.
 type throttle struct {
 	Throttle
 	store *store
@@ -81,69 +86,95 @@ type throttle struct {
 	blind atomic.Bool
 }
 
+// attempt is one check of the password of a name.
+type attempt struct {
+	name    username
+	client  client
+	account int64 // 0 if nobody has the name
+	known   bool  // the account has logged in from the client's network
+}
+
+// nameKey is the key of the failures of a name, and ownKey that of the failures from the client's network. Those of one
+// name have one prefix. Names are hashed because people type passwords into the name field.
+func (n username) failuresKey() string { return hashOf(n.key) }
+func (a attempt) nameKey() string      { return a.name.failuresKey() }
+func (a attempt) ownKey() string       { return a.nameKey() + ":" + hashOf(a.client.network.String()) }
+
 func (t *throttle) on() bool { return t.Failures > 0 }
 
-// admit returns errTooManyFailures if no password for name may be checked now.
-func (t *throttle) admit(ctx context.Context, name username) error {
-	if _, err := t.check(ctx, name); err != nil || !t.blind.Load() {
-		return err
+// admit must be called before a password is checked. It returns an error if a failure could not be recorded.
+func (t *throttle) admit(ctx context.Context, a attempt) error {
+	if !t.on() || !t.blind.Load() {
+		return nil
 	}
-	_, err := t.record(ctx, name)
+	_, err := t.record(ctx, a, a.nameKey(), false)
 	return err
 }
 
-// check returns the failures so far, or errTooManyFailures during a delay.
-func (t *throttle) check(ctx context.Context, name username) (failures, error) {
-	if !t.on() {
-		return failures{}, nil
-	}
-	f, err := t.store.failures(ctx, name)
-	if err != nil {
-		return failures{}, err
-	}
-	if wait := f.wait(t.now()); wait > 0 {
-		return failures{}, errTooManyFailures.After(wait)
-	}
-	return f, nil
-}
-
-// record records a failure and returns how many there are in a row, or 0 if a delay has begun meanwhile.
-func (t *throttle) record(ctx context.Context, name username) (count int64, err error) {
+// record records a failure and, if the password was judged, its event. It returns how many failures there are in a row,
+// or 0 if a delay goes on.
+func (t *throttle) record(ctx context.Context, a attempt, key string, judged bool) (count int64, err error) {
 	ctx = context.WithoutCancel(ctx) // a client must not escape by hanging up
-	count, err = t.store.addFailure(ctx, name, t.Throttle, t.now())
+	if !judged {
+		a.account = 0
+	}
+	count, err = t.store.addFailure(ctx, a, key, t.Throttle, t.now())
 	t.blind.Store(err != nil)
 	return count, err
 }
 
-// wrong records a failure and returns errCredentials, or errTooManyFailures if concurrent guesses have used up the
-// attempts while this password was checked: concurrent guesses get no more answers than sequential ones. A refused guess
-// takes the same steps here as in right, so that its time does not tell whether it was right.
-func (t *throttle) wrong(ctx context.Context, name username) error {
-	if _, err := t.check(ctx, name); err != nil || !t.on() {
-		return cmp.Or[error](err, errCredentials)
+// wrong records a failure and returns errCredentials, or errTooManyFailures during a delay, which concurrent guesses may
+// have brought about while this password was checked: they get no more answers than sequential ones.
+func (t *throttle) wrong(ctx context.Context, a attempt) error {
+	if !t.on() {
+		return cmp.Or[error](t.store.addFailedLogin(ctx, a, t.now()), errCredentials)
 	}
-	count, err := t.record(ctx, name)
+	ofName, _, err := t.store.failures(ctx, a)
+	if err != nil {
+		return err
+	}
+	if wait := ofName.wait(t.now()); wait > 0 {
+		return t.refuse(ctx, a, wait, a.known)
+	}
+	count, err := t.record(ctx, a, a.nameKey(), true)
 	if err == nil && count == 0 {
-		_, err = t.check(ctx, name)
+		if ofName, _, err = t.store.failures(ctx, a); err == nil && ofName.wait(t.now()) > 0 {
+			return errTooManyFailures.After(ofName.wait(t.now()))
+		}
 	}
 	return cmp.Or[error](err, errCredentials)
 }
 
-// right forgets the failures of name. Like wrong it returns errTooManyFailures if the attempts are used up meanwhile: a
-// guess must not learn that it was right either.
-func (t *throttle) right(ctx context.Context, name username) error {
-	f, err := t.check(ctx, name)
-	if err == nil && f.count > 0 {
-		_ = t.store.forgetFailures(ctx, name, f) // on an error they expire
+// right forgets failures. It returns errTooManyFailures if the right password is refused, after the same steps as in
+// wrong: a guess must not learn that it was right.
+func (t *throttle) right(ctx context.Context, a attempt) error {
+	if !t.on() {
+		return nil
 	}
-	return err
+	ofName, own, err := t.store.failures(ctx, a)
+	if err != nil {
+		return err
+	}
+	key, forget := a.nameKey(), ofName
+	if wait := ofName.wait(t.now()); wait > 0 {
+		if !a.known || own.wait(t.now()) > 0 {
+			return t.refuse(ctx, a, wait, false)
+		}
+		key, forget = a.ownKey(), own
+	}
+	if forget.count > 0 {
+		_ = t.store.forgetFailures(ctx, key, forget) // on an error they expire
+	}
+	return nil
 }
 
-// sweepSize is the number of rows that sweep deletes at once. On SQLite other writes wait for them, some 3 ms.
-const sweepSize = 200
+// refuse records a guess during the delay of the name and returns errTooManyFailures.
+func (t *throttle) refuse(ctx context.Context, a attempt, wait time.Duration, judged bool) error {
+	_, err := t.record(ctx, a, a.ownKey(), judged)
+	return cmp.Or[error](err, errTooManyFailures.After(wait))
+}
 
-// sweep deletes expired failures, the oldest first, and reports whether there may be more.
+// sweep deletes expired failures and reports whether there may be more.
 func (t *throttle) sweep(ctx context.Context) (more bool, err error) {
-	rows, err := t.store.sweepFailures(ctx, t.now().Add(-t.Window-t.MaxDelay), sweepSize)
-	return rows == sweepSize, err
+	return t.store.sweep(ctx, sweepFailures, t.now().Add(-t.Window-t.MaxDelay))
 }

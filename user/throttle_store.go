@@ -2,32 +2,45 @@ package user
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
+
+	"userorder/database"
+	"userorder/event"
+	"userorder/httpapi"
 )
 
-// failures returns the login failures of a name; a name without any has the zero failures.
-func (s *store) failures(ctx context.Context, name username) (f failures, err error) {
-	const query = `SELECT failures, failed_at, delay FROM login_failures WHERE name_hash = $1`
-	var failedAt, delay int64
-	err = s.db.QueryRow(ctx, query, hashOf(name)).Scan(&f.count, &failedAt, &delay)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return failures{}, nil
-	case err != nil:
-		return failures{}, fmt.Errorf("select login failures: %w", err)
+// failures returns the login failures of a name, and those from the client's own network during a delay of the name.
+// Where there are none they are zero.
+func (s *store) failures(ctx context.Context, a attempt) (ofName, own failures, err error) {
+	const query = `SELECT name_hash, failures, failed_at, delay FROM login_failures WHERE name_hash IN ($1, $2)`
+	nameKey := a.nameKey()
+	_, err = database.Collect(ctx, s.db, func(row *database.Row) (none struct{}, err error) {
+		var key string
+		var f failures
+		var failedAt, delay int64
+		if err := row.Scan(&key, &f.count, &failedAt, &delay); err != nil {
+			return none, err
+		}
+		f.failedAt, f.delay = time.UnixMilli(failedAt), time.Duration(delay)*time.Millisecond
+		if key == nameKey {
+			ofName = f
+		} else {
+			own = f
+		}
+		return none, nil
+	}, query, nameKey, a.ownKey())
+	if err != nil {
+		return failures{}, failures{}, fmt.Errorf("select login failures: %w", err)
 	}
-	f.failedAt, f.delay = time.UnixMilli(failedAt), time.Duration(delay)*time.Millisecond
-	return f, nil
+	return ofName, own, nil
 }
 
-// addFailure records a login failure of a name and returns how many there are now in a row. During a delay it records
-// nothing and returns 0.
-func (s *store) addFailure(ctx context.Context, name username, t Throttle, at time.Time) (count int64, err error) {
+// addFailure records a login failure of a key and returns how many there are now in a row. During a delay of the key it
+// records nothing and returns 0. It writes an event of the account, if any.
+func (s *store) addFailure(ctx context.Context, a attempt, key string, t Throttle, at time.Time) (count int64, err error) {
 	const query = `
 		INSERT INTO login_failures (name_hash, failures, failed_at, delay) VALUES ($1, 1, $2, $3)
 		ON CONFLICT (name_hash) DO UPDATE SET
@@ -47,40 +60,46 @@ func (s *store) addFailure(ctx context.Context, name username, t Throttle, at ti
 	if t.Failures == 1 {
 		first = t.Delay
 	}
-	err = s.db.ExecRow(ctx, query, hashOf(name), at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
-		int64(t.Failures), t.Delay.Milliseconds(), t.MaxDelay.Milliseconds()).Scan(&count)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return 0, nil
-	case err != nil:
-		return 0, fmt.Errorf("record login failure: %w", err)
-	}
-	return count, nil
+	err = s.db.Write(ctx, func(tx *database.Tx) error {
+		err := tx.QueryRow(query, key, at.UnixMilli(), first.Milliseconds(), at.Add(-t.Window).UnixMilli(),
+			int64(t.Failures), t.Delay.Milliseconds(), t.MaxDelay.Milliseconds()).Scan(&count)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			count = 0
+			return nil
+		case err != nil:
+			return fmt.Errorf("record login failure: %w", err)
+		}
+		return events.Append(tx, a.failed(at))
+	})
+	return count, err
 }
 
-// forgetFailures deletes the login failures of a name unless they are no longer f.
-func (s *store) forgetFailures(ctx context.Context, name username, f failures) error {
+// addFailedLogin writes an event of the account, if any.
+func (s *store) addFailedLogin(ctx context.Context, a attempt, at time.Time) error {
+	return s.db.Write(ctx, func(tx *database.Tx) error { return events.Append(tx, a.failed(at)) })
+}
+
+// failed returns the event of a wrong password. Its actor is a stranger.
+func (a attempt) failed(at time.Time) event.Event {
+	return event.Event{Type: eventLoginFailed, Subject: a.account, Address: a.client.address, At: httpapi.Timestamp{Time: at}}
+}
+
+// forgetFailures deletes the login failures of a key unless they are no longer f.
+func (s *store) forgetFailures(ctx context.Context, key string, f failures) error {
 	const query = `DELETE FROM login_failures WHERE name_hash = $1 AND failures = $2 AND failed_at = $3`
-	if _, err := s.db.Exec(ctx, query, hashOf(name), f.count, f.failedAt.UnixMilli()); err != nil {
+	if _, err := s.db.Exec(ctx, query, key, f.count, f.failedAt.UnixMilli()); err != nil {
 		return fmt.Errorf("delete login failures: %w", err)
 	}
 	return nil
 }
 
-// sweepFailures deletes up to limit rows whose last failure was before a time, the oldest first, and returns how many.
-func (s *store) sweepFailures(ctx context.Context, before time.Time, limit int64) (rows int64, err error) {
-	// PostgreSQL evaluates the outer failed_at again for a row that was updated meanwhile, but not the subquery.
-	const query = `
-		DELETE FROM login_failures WHERE failed_at < $1 AND name_hash IN
-			(SELECT name_hash FROM login_failures WHERE failed_at < $1 ORDER BY failed_at LIMIT $2)`
-	rows, err = s.db.Exec(ctx, query, before.UnixMilli(), limit)
-	if err != nil {
-		return 0, fmt.Errorf("delete expired login failures: %w", err)
+// forgetAllFailures deletes the login failures of a name, from all networks.
+func forgetAllFailures(tx *database.Tx, name username) error {
+	const query = `DELETE FROM login_failures WHERE name_hash = $1 OR name_hash > $2 AND name_hash < $3`
+	key := name.failuresKey()
+	if _, err := tx.Exec(query, key, key+":", key+";"); err != nil { // the semicolon follows the colon
+		return fmt.Errorf("delete login failures: %w", err)
 	}
-	return rows, nil
-}
-
-func hashOf(name username) string {
-	hash := sha256.Sum256([]byte(name.key))
-	return hex.EncodeToString(hash[:])
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"userorder/database"
 	"userorder/database/databasetest"
 	"userorder/httpapi"
+	"userorder/worker"
 )
 
 var usual = Throttle{Failures: 5, Window: 15 * time.Minute, Delay: time.Second, MaxDelay: 5 * time.Minute}
@@ -187,17 +189,22 @@ func TestARefusedGuessTellsNothing(t *testing.T) {
 	})
 }
 
+// attemptOn returns an attempt to guess the password of a name.
+func attemptOn(t *testing.T, typed string) (a attempt) {
+	require.NoError(t, a.name.UnmarshalText([]byte(typed)))
+	a.client.network = alice
+	return a
+}
+
 func TestAFailureCountsAlthoughTheClientHangsUp(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		_, module, _ := throttled(t, db, usual)
-		throttle := module.throttle
-		var name username
-		require.NoError(t, name.UnmarshalText([]byte("test")))
+		throttle, a := module.throttle, attemptOn(t, "test")
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := throttle.record(gone, name)
+		_, err := throttle.record(gone, a, a.nameKey(), true)
 		require.NoError(t, err)
-		f, err := throttle.check(t.Context(), name)
+		f, _, err := throttle.store.failures(t.Context(), a)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, f.count)
 	})
@@ -227,15 +234,12 @@ func TestNoPasswordIsCheckedWhileFailuresCannotBeRecorded(t *testing.T) {
 func TestARightGuessIsRefusedIfTheAttemptsAreUsedUpMeanwhile(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		_, module, _ := throttled(t, db, usual)
-		throttle := module.throttle
-		var name username
-		require.NoError(t, name.UnmarshalText([]byte("test")))
-		_, err := throttle.check(t.Context(), name)
-		require.NoError(t, err, "the password is being checked")
+		throttle, a := module.throttle, attemptOn(t, "test")
+		require.NoError(t, throttle.admit(t.Context(), a), "the password is being checked")
 		for range 5 {
-			require.ErrorIs(t, throttle.wrong(t.Context(), name), errCredentials)
+			require.ErrorIs(t, throttle.wrong(t.Context(), a), errCredentials)
 		}
-		err = throttle.right(t.Context(), name)
+		err := throttle.right(t.Context(), a)
 		var public *httpapi.Error
 		require.ErrorAs(t, err, &public)
 		require.Equal(t, 429, public.Status)
@@ -245,10 +249,9 @@ func TestARightGuessIsRefusedIfTheAttemptsAreUsedUpMeanwhile(t *testing.T) {
 func TestTheSweepDeletesExpiredFailuresAndNoOthers(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		handler, module, clock := throttled(t, db, usual)
-		jobs := module.Jobs()
-		require.Len(t, jobs, 1)
+		job := jobOf(t, module, "login_failures")
 		sweep := func() (more bool) {
-			more, err := jobs[0].Do(t.Context())
+			more, err := job.Do(t.Context())
 			require.NoError(t, err)
 			return more
 		}
@@ -265,6 +268,14 @@ func TestTheSweepDeletesExpiredFailuresAndNoOthers(t *testing.T) {
 		require.False(t, sweep())
 		require.Equal(t, 40, failureRows(t, db))
 	})
+}
+
+// jobOf returns a job of the module by its name.
+func jobOf(t *testing.T, module *Module, name string) worker.Job {
+	jobs := module.Jobs()
+	i := slices.IndexFunc(jobs, func(job worker.Job) bool { return job.Name == name })
+	require.GreaterOrEqual(t, i, 0, name)
+	return jobs[i]
 }
 
 func TestTheSweepWorksInPieces(t *testing.T) {
@@ -323,7 +334,9 @@ func failureRows(t *testing.T, db *database.DB) (count int) {
 func TestWithoutAThrottleThereIsNothingToSweep(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		_, module := alone(t, db)
-		require.Empty(t, module.Jobs())
+		for _, job := range module.Jobs() {
+			require.NotEqual(t, "login_failures", job.Name)
+		}
 	})
 }
 

@@ -64,4 +64,16 @@ expect("create with bad fields", fields?.map(({ field }) => field).join() === "p
 const stranger = await api.GET("/order/query/{orderid}", { params: at.params });
 expect("query without a token", stranger.error?.code === 401);
 
-console.log("openapi-typescript: register, login, info, create, query, cancel and a failure went as promised");
+const refreshed = await api.POST("/user/refresh", { body: { refresh_token: loggedIn.data.data.refresh_token } });
+expect("refresh", refreshed.data?.data.userid === userid && refreshed.data.data.refresh_expires_in > 0);
+const fresh = { Authorization: `Bearer ${refreshed.data.data.token}` };
+const listed = await api.GET("/user/sessions", { headers: fresh });
+expect("sessions", listed.data?.data.sessions.map(({ current }) => current).join() === "true");
+const users = await api.GET("/user/list", { headers: fresh, params: { query: { limit: 1 } } });
+expect("list users as a customer", users.error?.code === 403);
+const out = await api.POST("/user/logout", { headers: fresh, body: { scope: "this" } });
+expect("logout", out.data?.data.ended === 1);
+const over = await api.POST("/user/logout", { headers: fresh });
+expect("logout twice, without a body", over.error?.code === 401);
+
+console.log("openapi-typescript: register, login, info, create, query, cancel, refresh, logout and a failure went as promised");

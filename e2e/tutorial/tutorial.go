@@ -24,6 +24,9 @@ const (
 	anOrder = `{"id":"1","userid":"1","product":"product1","price":100.0,"status":"created","created_at":"TIME"}`
 )
 
+// refresh is what the service adds to the tutorial's login.
+const refresh = `"refresh_token":"REFRESH","refresh_expires_in":SECONDS`
+
 // steps run in order, and later ones depend on earlier ones. A step sends the token of the last login in its name.
 var steps = []struct {
 	request, as, body string
@@ -36,9 +39,9 @@ var steps = []struct {
 	{"POST /user/login", "test", `{"username":"test","password":"wrong-one"}`, 200, `{"code":1,"msg":"用户名或密码错误","data":{}}`},
 	{"POST /user/login", "test", `{"username":"nobody","password":"test123"}`, 200, `{"code":1,"msg":"用户名或密码错误","data":{}}`},
 	{"POST /user/login", "test", `{"username":"test","password":"test123"}`, 200,
-		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"1","expires_in":3600}}`},
+		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"1","expires_in":3600,` + refresh + `}}`},
 	{"GET /user/info", "test", "", 200,
-		`{"code":0,"msg":"查询成功","data":{"userid":"1","username":"test","email":"test@test.com"}}`},
+		`{"code":0,"msg":"查询成功","data":{"userid":"1","username":"test","email":"test@test.com","role":"customer","created_at":"TIME"}}`},
 	{"GET /user/info", "", "", 401, `{"code":401,"msg":"请先登录","data":{}}`},
 
 	{"POST /order/create", "test", `{"userid":"1","product":"product1","price":100.0}`, 200,
@@ -55,7 +58,7 @@ var steps = []struct {
 		`{"code":0,"msg":"创建成功","data":{"id":"3","userid":"1","product":"手机","price":100.0,"status":"created","created_at":"TIME"}}`},
 
 	{"POST /user/login", "other", `{"username":"OTHER","password":"other123"}`, 200,
-		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"2","expires_in":3600}}`},
+		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"2","expires_in":3600,` + refresh + `}}`},
 	{"GET /order/query/1", "other", "", 403, `{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
 	{"DELETE /order/cancel/1", "other", "", 403, `{"code":403,"msg":"无权操作其他用户的订单","data":{}}`},
 	{"POST /order/create", "other", `{"userid":"1","product":"product1","price":100.0}`, 403,
@@ -79,6 +82,7 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`), `"created_at":"TIME"`},
 	{regexp.MustCompile(`"token":"[\w-]+\.[\w-]+\.[\w-]+"`), `"token":"TOKEN"`},
+	{regexp.MustCompile(`"refresh_token":"[\w-]{55}","refresh_expires_in":\d{7}`), refresh},
 }
 
 var token = regexp.MustCompile(`"token":"([^"]+)"`)

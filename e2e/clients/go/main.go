@@ -18,7 +18,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println("oapi-codegen: register, login, info, create, query, cancel and a failure went as promised")
+	fmt.Println("oapi-codegen: register, login, info, create, query, cancel, refresh, logout and a failure went as promised")
 }
 
 // A float32 would make 1234567.9 of it.
@@ -69,7 +69,54 @@ func tutorial(ctx context.Context, base string) error {
 	if err := expect(err, "info", user.Data.Username == name); err != nil {
 		return err
 	}
-	return order(ctx, api, account.Data.Userid, withToken)
+	if err := order(ctx, api, account.Data.Userid, withToken); err != nil {
+		return err
+	}
+	return session(ctx, api, login.Data)
+}
+
+// session refreshes the tokens of a login and logs out.
+func session(ctx context.Context, api *ClientWithResponses, login LoggedInData) error {
+	refreshed, err := api.RefreshWithResponse(ctx, nil, Refresh{RefreshToken: login.RefreshToken})
+	if err != nil {
+		return err
+	}
+	fresh := refreshed.JSON200.Data
+	if err := expect(nil, "refresh", fresh.Userid == login.Userid && fresh.RefreshToken != login.RefreshToken && fresh.RefreshExpiresIn > 0); err != nil {
+		return err
+	}
+	withToken := func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+fresh.Token)
+		return nil
+	}
+	listed, err := api.SessionsWithResponse(ctx, nil, withToken)
+	if err != nil {
+		return err
+	}
+	sessions := listed.JSON200.Data.Sessions
+	if err := expect(nil, "sessions", len(sessions) == 1 && sessions[0].Current && time.Since(sessions[0].CreatedAt).Abs() < time.Hour); err != nil {
+		return err
+	}
+	page, err := api.ListUsersWithResponse(ctx, nil, withToken)
+	if err != nil {
+		return err
+	}
+	if err := expect(nil, "list users as a customer", page.JSON403 != nil && page.JSON403.Code == ErrorCodeN403); err != nil {
+		return err
+	}
+	scope := LogoutThis
+	done, err := api.LogoutWithResponse(ctx, nil, Logout{Scope: &scope}, withToken)
+	if err != nil {
+		return err
+	}
+	if err := expect(nil, "logout", done.JSON200.Data.Ended == 1); err != nil {
+		return err
+	}
+	late, err := api.RefreshWithResponse(ctx, nil, Refresh{RefreshToken: fresh.RefreshToken})
+	if err != nil {
+		return err
+	}
+	return expect(nil, "refresh after the logout", late.JSON401 != nil && late.JSON401.Code == ErrorCodeN401)
 }
 
 // order creates an order, reads it and cancels it.

@@ -1,0 +1,279 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"userorder/database/sqlite"
+	"userorder/disk"
+)
+
+// restoring is the suffix of a copy that is complete and is about to take the place of the database beside it.
+const restoring = "-restoring"
+
+// beforeRestore is the suffix of the database that a copy has replaced, with the time in UTC.
+const beforeRestore = ".before-restore-20060102-150405"
+
+// The reasons for refusing a backup, instead of those for refusing a database.
+var (
+	errBackupForeign = errors.New("it is not a backup of a database of this program")
+	errBackupNewer   = errors.New("it was written by a newer version of this program: restore it with that version")
+	errBackupDamaged = errors.New("it is damaged: restore another backup, or save what is readable with sqlite3's .recover")
+	errBackupEmpty   = errors.New("it has no tables of this program")
+	errBackupItself  = errors.New("it is the database itself")
+)
+
+// Restore puts a copy of the backup at path in the place of the SQLite database at url, which need not exist. It calls
+// prepare with that copy, open as by Open, before anything of the database is touched; an error of prepare ends it.
+// Kept is the name under which the previous database stays beside the new one, or "" if there was none.
+//
+// Restore fails while a service has the database open, and if the backup is damaged, empty, newer, or not of this
+// program. Wherever it is interrupted, the next Open finds either all of the previous database or all of the new one:
+// the copy is complete once it is called PATH-restoring, and from then on Open finishes what is left to do.
+//
+// Restore has no time limit but that of ctx, which it ignores once the copy is complete.
+func Restore(
+	ctx context.Context, url, path string, prepare func(context.Context, *DB) error,
+) (kept string, err error) {
+	return restoreBy(ctx, url, path, prepare, func(string) {})
+}
+
+// restoreBy is Restore that calls step after each step, for tests.
+func restoreBy(
+	ctx context.Context, url, path string, prepare func(context.Context, *DB) error, step func(name string),
+) (kept string, err error) {
+	named, ok := SQLitePath(url)
+	if !ok {
+		return "", errors.New("restore: PostgreSQL has its own tools for that, such as pg_restore")
+	}
+	r := restoration{named: named, target: realPath(named), source: realPath(path), prepare: prepare, step: step}
+	if kept, err = r.run(ctx); err != nil {
+		return "", fmt.Errorf("restore %s from %s: %w", named, path, err)
+	}
+	return kept, nil
+}
+
+// restoration is one Restore.
+type restoration struct {
+	named   string // the path of the URL
+	target  string // of the database, without links
+	source  string // of the backup, without links
+	prepare func(context.Context, *DB) error
+	step    func(name string)
+}
+
+func (r *restoration) run(ctx context.Context) (kept string, err error) {
+	if err := r.refuse(); err != nil {
+		return "", err
+	}
+	if err := r.inspect(ctx, identifyBackup); err != nil { // what takes little time, before a folder is made
+		return "", err
+	}
+	lock, err := lockFile(r.target)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if _, err := finishRestore(r.target, r.step); err != nil { // an earlier one
+		return "", err
+	}
+	if err := r.inspect(ctx, checkAll); err != nil {
+		return "", err
+	}
+	settle(ctx, r.target)
+	r.step("settled")
+	if err := disk.Create(r.target+restoring, func(file *os.File) error { return r.copy(ctx, file.Name()) }); err != nil {
+		return "", err
+	}
+	r.step("complete")
+	return finishRestore(r.target, r.step)
+}
+
+// refuse returns an error if one of the paths names something that cannot be meant.
+func (r *restoration) refuse() error {
+	source, err := os.Stat(r.source)
+	if err != nil {
+		return err
+	}
+	if target, err := os.Stat(r.target); err == nil && os.SameFile(source, target) {
+		return errBackupItself
+	}
+	for _, path := range []string{r.source, r.target} {
+		if err := requireRegular(path); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return refuseDeadLink(r.named, r.target)
+}
+
+// inspect calls check with the backup and explains its error.
+func (r *restoration) inspect(ctx context.Context, check func(context.Context, *sql.DB) error) error {
+	pool, err := openPool(r.source, backupOptions(r.source))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	err = check(ctx, pool)
+	for reason, explained := range map[error]error{
+		errForeign: errBackupForeign, errNewer: errBackupNewer, errDamaged: errBackupDamaged,
+	} {
+		if errors.Is(err, reason) {
+			return explained
+		}
+	}
+	return err
+}
+
+func identifyBackup(ctx context.Context, pool *sql.DB) error {
+	_, modules, err := identify(ctx, pool)
+	if err == nil && modules == 0 {
+		return errBackupEmpty
+	}
+	return err
+}
+
+// backupOptions are those for reading the backup at path. One without a log is immutable, so that SQLite makes none
+// beside it, where it may not even be allowed to.
+func backupOptions(path string) url.Values {
+	options := url.Values{"_pragma": {"busy_timeout(5000)"}, "mode": {"ro"}}
+	if !exists(path+"-wal") && !exists(path+"-journal") {
+		options.Set("immutable", "1")
+	}
+	return options
+}
+
+// copy makes the copy at path. Its modification time tells finishRestore the name for the previous database.
+func (r *restoration) copy(ctx context.Context, path string) error {
+	if err := vacuumInto(ctx, r.source, backupOptions(r.source), path); err != nil {
+		return err
+	}
+	r.step("copied")
+	if err := r.prepareAt(ctx, path); err != nil {
+		return fmt.Errorf("prepare the copy: %w", err)
+	}
+	r.step("prepared")
+	now := time.Now().UTC().Truncate(time.Second)
+	for exists(keptName(r.target, now)) || exists(keptName(r.target, now)+"-wal") {
+		now = now.Add(time.Second)
+	}
+	return os.Chtimes(path, now, now)
+}
+
+// prepareAt calls prepare with the copy at path and closes it, after which all of it is in one file.
+func (r *restoration) prepareAt(ctx context.Context, path string) (err error) {
+	log := slog.New(slog.DiscardHandler)
+	engine, err := openSQLite(ctx, path, Options{Log: log})
+	defer func() { _ = os.Remove(path + "-lock") }()
+	if err != nil {
+		return err
+	}
+	db := &DB{engine: engine, log: log}
+	defer func() {
+		err = errors.Join(err, db.Close())
+		if err == nil && exists(path+"-wal") {
+			err = errors.New("its log was not moved into it")
+		}
+	}()
+	if err := db.inspect(ctx, Options{}); err != nil {
+		return err
+	}
+	return r.prepare(ctx, db)
+}
+
+// settle moves the log of the database at path into it, if it is one and whole. Otherwise it is not touched, and its
+// log is kept with it.
+func settle(ctx context.Context, path string) {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 { // SQLite would remove the log
+		return
+	}
+	if _, err := inspect(ctx, path); err != nil && !errors.Is(err, errNewer) {
+		return
+	}
+	conn, err := sqlite.Open(path, sqlite.ReadWrite, "busy_timeout(1000)", "synchronous(FULL)", "fullfsync(1)")
+	if err != nil {
+		return
+	}
+	_, _ = conn.Run("PRAGMA wal_checkpoint(TRUNCATE)", nil, nil)
+	_ = conn.Close()
+}
+
+// finishRestore puts the copy at target-restoring, if there is one, in the place of the database, and returns the name
+// under which that is kept. It may be interrupted and called again: the copy is the last to get another name. The
+// database goes before its log, so that a process beside, which looks whether the file is still there after it has
+// opened the log, never has a log of another file. The caller must hold the lock.
+func finishRestore(target string, step func(name string)) (kept string, err error) {
+	removeLeftovers(target)
+	copied, err := os.Stat(target + restoring)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	case copied.Size() == 0: // see disk.Create for how that can be
+		return "", os.Remove(target + restoring)
+	}
+	kept = keptName(target, copied.ModTime())
+	for _, suffix := range []string{"", "-wal", "-journal"} {
+		if err := moveAside(target+suffix, kept+suffix); err != nil {
+			return "", err
+		}
+		step("moved " + suffix)
+	}
+	// The -shm describes the previous log. A process beside may still have it mapped: it must not share it with the
+	// next.
+	if err := os.Remove(target + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err := disk.SyncDir(filepath.Dir(target)); err != nil {
+		return "", err
+	}
+	step("without -shm")
+	if err := os.Rename(target+restoring, target); err != nil {
+		return "", err
+	}
+	step("in place")
+	if !exists(kept) && !exists(kept+"-wal") {
+		kept = ""
+	}
+	return kept, disk.SyncDir(filepath.Dir(target))
+}
+
+// removeLeftovers removes the unfinished copies of restores that were killed.
+func removeLeftovers(target string) {
+	entries, err := os.ReadDir(filepath.Dir(target))
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), filepath.Base(target)+restoring+".new-") {
+			_ = os.Remove(filepath.Join(filepath.Dir(target), entry.Name()))
+		}
+	}
+}
+
+// moveAside renames a file, if it exists, and replaces none.
+func moveAside(from, to string) error {
+	if !exists(from) {
+		return nil
+	}
+	if exists(to) {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	}
+	return os.Rename(from, to)
+}
+
+func keptName(target string, at time.Time) string { return target + at.UTC().Format(beforeRestore) }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,3 @@
+-- +goose Up
+ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'customer';
+ALTER TABLE users ADD COLUMN disabled_at INTEGER NOT NULL DEFAULT 0; -- milliseconds since 1970, UTC; 0: it is not
