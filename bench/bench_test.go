@@ -52,7 +52,7 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	}
 	results.AddStart(contender.Startup{}, contender.Startup{})
 	all := targets(results)
-	require.Len(t, all, 14)
+	require.Len(t, all, 15)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
 	}

@@ -30,6 +30,7 @@ const (
 	create    = "create"
 	cancel    = "cancel"
 	login     = "login"
+	refresh   = "refresh"
 	register  = "register"
 	mix       = "mix"
 	logged    = "query, with the request log on"
@@ -70,6 +71,7 @@ func (w *world) measurements() []measurement {
 	all = append(all, w.infos()...)
 	all = append(all, w.queries()...)
 	all = append(all, w.creates()...)
+	all = append(all, w.refreshes()...)
 	all = append(all, w.disk(overwrite), w.disk(extend))
 	all = append(all, w.mixes()...)
 	all = append(all, w.passwords()...) // last: memory used for hashing is released slowly
@@ -143,6 +145,19 @@ func (w *world) creates() (all []measurement) {
 	}
 	if f := w.flask; f != nil {
 		all = append(all, w.on(onFlask, cancel, clients, f.writes, work.Cancel(w.tokens, &f.made)))
+	}
+	return all
+}
+
+// refreshes lists refreshes by as many clients as the creates that they are compared with.
+func (w *world) refreshes() (all []measurement) {
+	for _, e := range w.engines() {
+		m := w.on(e.name, refresh, crowds[2], func() *contender.Server { return e.written }, work.Refresh(&e.sessions))
+		m.before = func(ctx context.Context) (err error) {
+			e.sessions, err = work.Begin(ctx, e.written.Address, crowds[2])
+			return err
+		}
+		all = append(all, m)
 	}
 	return all
 }

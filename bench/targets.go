@@ -29,6 +29,7 @@ func targets(r *report.Results) []report.Target {
 		ratio("query against Flask, 1 thousand orders", 13, report.Rate, query, at(onFlask, few, clients)),
 		ratio("query against Flask, 100 thousand orders", 110, report.Rate, at(onSQLite, middle, clients), at(onFlask, middle, clients)),
 		ratio("create, durable, against Flask's in memory, 64 clients", 8, report.Rate, made, at(onFlask, create, crowd)),
+		ratio("refresh, 64 clients, against create", 0.8, report.Rate, at(onSQLite, refresh, crowd), made),
 		ratio("login against argon2id alone", 0.97, report.Rate, at(onSQLite, login, hashers()), at(onHash, hash, hashConcurrency())),
 	}, footprint(r, made, at(onSQLite, mix, clients))...)
 }

@@ -39,6 +39,8 @@ type engine struct {
 	written *contender.Server
 	logging *contender.Server // SQLite only
 	made    work.Made         // orders on written
+
+	sessions []string // refresh tokens on written
 }
 
 // flask is the Flask app: a process for each size, and two for writes, which restart every round.

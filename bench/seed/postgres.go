@@ -66,7 +66,7 @@ func PostgresEmpty(ctx context.Context, url, name string) error {
 }
 
 // CopyUsers copies the users of the SQLite file at path to PostgreSQL, since hashing all passwords again would take longer
-// than everything else. No service may run on the file.
+// than everything else, and the issuer of its tokens, so that they are good there. No service may run on either.
 func CopyUsers(ctx context.Context, path, url string) (err error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
 	if err != nil {
@@ -98,6 +98,13 @@ func CopyUsers(ctx context.Context, path, url string) (err error) {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "SELECT setval(pg_get_serial_sequence('users', 'id'), (SELECT max(id) FROM users))")
+	if _, err := conn.Exec(ctx, "SELECT setval(pg_get_serial_sequence('users', 'id'), (SELECT max(id) FROM users))"); err != nil {
+		return err
+	}
+	var issuer string
+	if err := db.QueryRowContext(ctx, "SELECT issuer FROM token_issuer").Scan(&issuer); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "UPDATE token_issuer SET issuer = $1", issuer)
 	return err
 }

@@ -131,6 +131,41 @@ func (s *login) Next(r *fasthttp.Request) bool {
 
 func (*login) Check(r *fasthttp.Response) error { return succeeded(r) }
 
+// Refresh returns scripts that refresh a session each, over and over. Tokens are from Begin, one for each client; they are
+// read at the first request, since they are begun anew every round.
+func Refresh(tokens *[]string) func(client int) load.Script {
+	return func(client int) load.Script { return &refresh{tokens: tokens, client: client} }
+}
+
+type refresh struct {
+	tokens *[]string
+	client int
+	token  string
+}
+
+func (s *refresh) Next(r *fasthttp.Request) bool {
+	if s.token == "" {
+		s.token = (*s.tokens)[s.client]
+	}
+	post(r, "/user/refresh", "", `{"refresh_token":"`+s.token+`"}`)
+	return true
+}
+
+var refreshField = []byte(`"refresh_token":"`)
+
+func (s *refresh) Check(r *fasthttp.Response) error {
+	if err := succeeded(r); err != nil {
+		return err
+	}
+	_, rest, found := bytes.Cut(r.Body(), refreshField)
+	token, _, closed := bytes.Cut(rest, []byte{'"'})
+	if !found || !closed {
+		return fmt.Errorf("response has no refresh token: %s", r.Body())
+	}
+	s.token = string(token)
+	return nil
+}
+
 // Register returns scripts that register new users. The counter registered, which all clients share, numbers their names.
 func Register(registered *atomic.Int64) func(client int) load.Script {
 	return func(int) load.Script { return &register{registered} }

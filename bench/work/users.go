@@ -36,7 +36,27 @@ func Join(ctx context.Context, address string) (Tokens, error) {
 	return tokens, nil
 }
 
-type entered struct{ UserID, Token string }
+// Begin begins a session of each of count users, and returns their refresh tokens.
+func Begin(ctx context.Context, address string, count int) (refresh []string, err error) {
+	client := &fasthttp.HostClient{Addr: address, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	for user := 1; user <= count; user++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		in, err := enter(client, "/user/login", credentials(username(user)))
+		if err != nil {
+			return nil, err
+		}
+		refresh = append(refresh, in.RefreshToken)
+	}
+	return refresh, nil
+}
+
+type entered struct {
+	UserID, Token string
+	RefreshToken  string `json:"refresh_token"`
+}
 
 func enter(client *fasthttp.HostClient, path, body string) (entered, error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()

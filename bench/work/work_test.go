@@ -109,3 +109,20 @@ func TestCancelEndsWhenNoOrderIsLeft(t *testing.T) {
 	made.Forget()
 	require.False(t, script.Next(r))
 }
+
+func TestARefreshSendsTheTokenOfTheLastResponse(t *testing.T) {
+	begun := []string{"first of 0", "first of 1"}
+	script := Refresh(&begun)(1)
+	answer := &fasthttp.Response{}
+	for _, step := range []struct{ sent, next string }{{"first of 1", "second"}, {"second", "third"}} {
+		r := fasthttp.AcquireRequest()
+		require.True(t, script.Next(r))
+		require.JSONEq(t, `{"refresh_token":"`+step.sent+`"}`, string(r.Body()))
+		answer.SetBodyString(`{"code":0,"msg":"","data":{"token":"x","refresh_token":"` + step.next + `"}}`)
+		require.NoError(t, script.Check(answer))
+	}
+	answer.SetBodyString(`{"code":0,"msg":"","data":{"token":"x"}}`)
+	require.ErrorContains(t, script.Check(answer), "no refresh token")
+	answer.SetBodyString(`{"code":401,"msg":"","data":{}}`)
+	require.Error(t, script.Check(answer))
+}
