@@ -18,7 +18,6 @@ const accountsModule = "user"
 // have ended. A process that serves orders alone reads it if USER_DATABASE_URL is given, and knows nothing of it otherwise.
 type accounts struct {
 	watched *database.DB // nil if it is one of the databases that are served from
-	issuer  string       // "" if nothing is known
 	ended   *auth.Ended  // nil if nothing is known
 }
 
@@ -29,7 +28,7 @@ func openAccounts(ctx context.Context, cfg Config, open databases) (a accounts, 
 		if err := auth.Migrate(ctx, db); err != nil {
 			return a, err
 		}
-		if a.issuer, err = auth.LoadIssuer(ctx, db); err != nil {
+		if err := auth.EnsureIssuer(ctx, db); err != nil {
 			return a, err
 		}
 		a.ended, err = auth.LoadEnded(ctx, db, nil)
@@ -42,11 +41,7 @@ func openAccounts(ctx context.Context, cfg Config, open databases) (a accounts, 
 	if a.watched, err = database.Open(ctx, cfg.AccountsURL, options); err != nil {
 		return a, fmt.Errorf("%s: %w", cfg.accountsSetting(), err)
 	}
-	a.issuer, err = auth.ReadIssuer(ctx, a.watched)
-	if err == nil {
-		a.ended, err = auth.LoadEnded(ctx, a.watched, nil)
-	}
-	if err != nil {
+	if a.ended, err = auth.LoadEnded(ctx, a.watched, nil); err != nil {
 		if !errors.Is(err, database.ErrUnavailable) { // no such table or row
 			err = fmt.Errorf("%s: start the process that serves the accounts first: %w", cfg.accountsSetting(), err)
 		}
@@ -55,7 +50,7 @@ func openAccounts(ctx context.Context, cfg Config, open databases) (a accounts, 
 	return a, nil
 }
 
-// jobs returns what keeps the list of ended sessions up to date.
+// jobs returns what keeps the list of ended sessions, and the issuer, up to date.
 func (a *accounts) jobs() []worker.Job {
 	if a.ended == nil {
 		return nil

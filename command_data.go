@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"userorder/auth"
 	"userorder/database"
 	"userorder/telemetry"
+	"userorder/user"
 )
 
 // backup copies the database to a file, while the service may go on.
@@ -50,7 +50,7 @@ func restore(ctx context.Context, cfg Config, in invocation) error {
 		if cfg.DatabaseURLs[accountsModule] != url {
 			return nil
 		}
-		return auth.NewIssuer(ctx, db)
+		return user.Restored(ctx, db)
 	})
 	if err != nil {
 		return err

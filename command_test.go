@@ -229,7 +229,7 @@ func TestMigrateWarnsOfAccountsThatHaveOneNameNow(t *testing.T) {
 	db := databasetest.Open(t, url)
 	for _, statement := range []string{ // as the release before the new keys has left it
 		"INSERT INTO users (username, username_key, email, password_hash, created_at) VALUES ('Straße', 'straße', '', '', 0), ('strasse', 'strasse', '', '', 0)",
-		"ALTER TABLE users DROP COLUMN role", "ALTER TABLE users DROP COLUMN disabled_at",
+		"DROP INDEX users_staff", "ALTER TABLE users DROP COLUMN role", "ALTER TABLE users DROP COLUMN disabled_at",
 		"DROP TABLE user_events", "DROP TABLE login_addresses", "DROP TABLE password_resets",
 		"DELETE FROM goose_user WHERE version_id > 3",
 	} {

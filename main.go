@@ -202,7 +202,7 @@ func newTokens(cfg Config, known accounts, log *slog.Logger) (tokens *auth.Token
 			"path", cfg.SecretPath, "mode", secret.ExposedFile.String())
 	}
 	tokens, err = auth.NewTokens(auth.Config{
-		Secret: secret.Value, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL, Issuer: known.issuer, Ended: known.ended,
+		Secret: secret.Value, Previous: cfg.PreviousSecret, TTL: cfg.TokenTTL, Ended: known.ended,
 	})
 	return tokens, secret.Source, err
 }

@@ -20,6 +20,8 @@ type cache struct {
 // verified is the content of a token that passed all checks but those of its times.
 type verified struct {
 	caller *Caller
+	issued bool // it has an iss
+	issuer string
 	times  jwt.RegisteredClaims // exp, nbf and iat only
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,12 +26,14 @@ type endedSession struct {
 }
 
 // Ended holds in memory which sessions have ended while tokens of theirs are valid, so that a request need not ask the
-// database. It takes some 50 bytes a session. It is safe for concurrent use; a nil Ended holds none.
+// database, and the issuer of the database. It takes some 50 bytes a session. It is safe for concurrent use; a nil Ended
+// holds none.
 type Ended struct {
 	db  *database.DB
 	now func() time.Time
 
 	mu     sync.RWMutex
+	issuer string
 	until  map[int64]int64 // by session
 	readAt time.Time
 	purged time.Time
@@ -38,16 +41,21 @@ type Ended struct {
 	// The following belong to Read. All rows up to settled were read for good, and those up to pending when pendingSince.
 	next, settled, pending int64
 	pendingSince           time.Time
+	began                  time.Time // of the first page; zero between two rounds
 }
 
-// LoadEnded reads the list of ended sessions from the accounts' database, after Migrate. Now may be nil.
+// LoadEnded reads the list of ended sessions from the accounts' database, after Migrate and EnsureIssuer. The error wraps
+// sql.ErrNoRows if the database has no issuer yet. Now may be nil.
 func LoadEnded(ctx context.Context, db *database.DB, now func() time.Time) (*Ended, error) {
 	if now == nil {
 		now = time.Now
 	}
-	e := &Ended{db: db, now: now, until: map[int64]int64{}}
+	issuer, err := readIssuer(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	e := &Ended{db: db, now: now, issuer: issuer, until: map[int64]int64{}}
 	for more := true; more; {
-		var err error
 		if more, err = e.Read(ctx); err != nil {
 			return nil, err
 		}
@@ -60,24 +68,57 @@ func LoadEnded(ctx context.Context, db *database.DB, now func() time.Time) (*End
 func (e *Ended) Read(ctx context.Context) (more bool, err error) {
 	const query = `SELECT id, session_id, tokens_until FROM ended_sessions WHERE id > $1 ORDER BY id LIMIT $2`
 	const page = 1000
-	began, last := e.now(), e.next
+	if e.began.IsZero() {
+		e.began = e.now()
+		if err := e.follow(ctx); err != nil {
+			e.began = time.Time{}
+			return false, err
+		}
+	}
+	last := e.next
 	sessions, err := database.Collect(ctx, e.db, func(row *database.Row) (s endedSession, err error) {
 		err = row.Scan(&last, &s.id, &s.until)
 		return s, err
 	}, query, e.next, page)
 	if err != nil {
+		e.began = time.Time{}
 		return false, fmt.Errorf("select ended sessions: %w", err)
 	}
 	e.add(sessions)
 	if e.next = last; len(sessions) == page {
 		return true, nil
 	}
-	if began.Sub(e.pendingSince) >= settleTime {
-		e.settled, e.pending, e.pendingSince = e.pending, last, began
+	if e.began.Sub(e.pendingSince) >= settleTime {
+		e.settled, e.pending, e.pendingSince = e.pending, last, e.began
 	}
 	e.next = e.settled
-	e.done(began)
+	e.done(e.began)
+	e.began = time.Time{}
 	return false, nil
+}
+
+// errReplaced is for the log: nobody else would tell that a restore has logged everybody out.
+var errReplaced = errors.New("the accounts' database was replaced: tokens from before are refused from now on")
+
+// follow looks whether there is another database where the accounts' was, as a restore beside this process leaves it. It
+// then begins anew with that one, and returns errReplaced once.
+func (e *Ended) follow(ctx context.Context) error {
+	issuer, err := readIssuer(ctx, e.db)
+	if err != nil || issuer == e.Issuer() {
+		return err
+	}
+	e.next, e.settled, e.pending = 0, 0, 0
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.issuer, e.until = issuer, map[int64]int64{}
+	return errReplaced
+}
+
+// Issuer returns the iss of tokens for the database.
+func (e *Ended) Issuer() string {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.issuer
 }
 
 // done records that all of the list was read, and once a minute forgets the sessions whose tokens have expired.

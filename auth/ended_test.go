@@ -141,6 +141,7 @@ func TestAProcessThatKnowsNoAccountsHasNoList(t *testing.T) {
 func BenchmarkVerifyWithEndedSessions(b *testing.B) {
 	db := databasetest.Open(b, databasetest.SQLite(b))
 	require.NoError(b, auth.Migrate(b.Context(), db))
+	require.NoError(b, auth.EnsureIssuer(b.Context(), db))
 	require.NoError(b, db.Write(b.Context(), func(tx *database.Tx) error {
 		for id := range 10_000 {
 			if _, err := tx.Exec("INSERT INTO ended_sessions (session_id, tokens_until) VALUES ($1, $2)", id+2, now.Add(time.Hour).UnixMilli()); err != nil {

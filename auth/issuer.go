@@ -10,23 +10,22 @@ import (
 	"userorder/database"
 )
 
-// LoadIssuer returns the iss of the tokens for a database of accounts, after Migrate: a random text that the first call
-// writes into the database. So a token for one database, such as a file that was deleted, is never good for an account
+// EnsureIssuer makes sure that a database of accounts has an issuer, after Migrate: a random text, the iss of the tokens
+// for it. So a token for one database, such as a file that was deleted, is never good for an account
 // with the same number in another. A copy by database.Copy has the same issuer.
-func LoadIssuer(ctx context.Context, db *database.DB) (string, error) {
-	issuer, err := ReadIssuer(ctx, db)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return issuer, err
+func EnsureIssuer(ctx context.Context, db *database.DB) error {
+	if _, err := readIssuer(ctx, db); !errors.Is(err, sql.ErrNoRows) {
+		return err
 	}
 	const query = `INSERT INTO token_issuer (id, issuer) VALUES (1, $1) ON CONFLICT (id) DO NOTHING`
 	if _, err := db.Exec(ctx, query, rand.Text()); err != nil {
-		return "", fmt.Errorf("insert issuer: %w", err)
+		return fmt.Errorf("insert issuer: %w", err)
 	}
-	return ReadIssuer(ctx, db) // another process may have been faster
+	return nil
 }
 
-// ReadIssuer is LoadIssuer for a process that must not write. The error wraps sql.ErrNoRows if there is no issuer yet.
-func ReadIssuer(ctx context.Context, db *database.DB) (issuer string, err error) {
+// readIssuer returns the issuer of a database. The error wraps sql.ErrNoRows if there is none yet.
+func readIssuer(ctx context.Context, db *database.DB) (issuer string, err error) {
 	if err := db.QueryRow(ctx, `SELECT issuer FROM token_issuer`).Scan(&issuer); err != nil {
 		return "", fmt.Errorf("select issuer: %w", err)
 	}
@@ -37,7 +36,7 @@ func ReadIssuer(ctx context.Context, db *database.DB) (issuer string, err error)
 // before is good for it.
 func NewIssuer(ctx context.Context, db *database.DB) error {
 	return db.Write(ctx, func(tx *database.Tx) error {
-		for _, query := range []string{`DELETE FROM sessions`, `DELETE FROM token_issuer`} {
+		for _, query := range []string{`DELETE FROM sessions`, `DELETE FROM ended_sessions`, `DELETE FROM token_issuer`} {
 			if _, err := tx.Exec(query); err != nil {
 				return fmt.Errorf("forget sessions: %w", err)
 			}

@@ -16,45 +16,54 @@ import (
 func TestADatabaseOfAccountsHasOneIssuerThatIsRandom(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		require.NoError(t, auth.Migrate(t.Context(), db))
-		_, err := auth.ReadIssuer(t.Context(), db)
+		_, err := auth.LoadEnded(t.Context(), db, nil)
 		require.ErrorIs(t, err, sql.ErrNoRows)
-		var mu sync.Mutex
-		issuers := map[string]bool{}
 		var group sync.WaitGroup
 		for range 8 { // replicas that start together
 			group.Go(func() {
-				issuer, err := auth.LoadIssuer(t.Context(), db)
-				if err != nil {
+				if err := auth.EnsureIssuer(t.Context(), db); err != nil {
 					t.Error(err)
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				issuers[issuer] = true
 			})
 		}
 		group.Wait()
-		require.Len(t, issuers, 1)
-		read, err := auth.ReadIssuer(t.Context(), db)
+		ended, err := auth.LoadEnded(t.Context(), db, nil)
 		require.NoError(t, err)
-		require.True(t, issuers[read])
-		require.Len(t, read, 26)
+		require.Len(t, ended.Issuer(), 26)
+		require.NoError(t, auth.EnsureIssuer(t.Context(), db))
+		again, err := auth.LoadEnded(t.Context(), db, nil)
+		require.NoError(t, err)
+		require.Equal(t, ended.Issuer(), again.Issuer())
 
 		s := sessionsOn(t, db, nil)
 		access := s.begin(t)
 		require.NoError(t, auth.NewIssuer(t.Context(), db))
-		again := sessionsOn(t, db, s.clock)
-		_, err = again.tokens.Verify(access.Token)
-		require.ErrorContains(t, err, "iss names another database")
-		_, err = again.tokens.ParseRefresh(access.RefreshToken)
-		require.ErrorContains(t, err, "invalid signature")
-		sessions, err := again.List(t.Context(), 7)
-		require.NoError(t, err)
-		require.Empty(t, sessions, "sessions that nobody can use any more")
+		_, err = s.ended.Read(t.Context()) // by a process that goes on beside the restore
+		require.ErrorContains(t, err, "the accounts' database was replaced")
+		for _, process := range []store{s, sessionsOn(t, db, s.clock)} {
+			_, err = process.tokens.Verify(access.Token)
+			require.ErrorContains(t, err, "iss names another database")
+			_, err = process.tokens.ParseRefresh(access.RefreshToken)
+			require.ErrorContains(t, err, "invalid signature")
+			sessions, err := process.List(t.Context(), 7)
+			require.NoError(t, err)
+			require.Empty(t, sessions, "sessions that nobody can use any more")
+			_, err = process.ended.Read(t.Context())
+			require.NoError(t, err)
+			fresh := process.begin(t)
+			_, err = s.tokens.Verify(fresh.Token)
+			require.NoError(t, err)
+			process.end(t, fresh.Token, func() {})
+			_, err = s.ended.Read(t.Context())
+			require.NoError(t, err)
+			_, err = s.tokens.Verify(fresh.Token)
+			require.ErrorContains(t, err, "has ended", "the list is read from its beginning again")
+		}
 	})
 }
 
 func TestATokenOfAnotherDatabaseIsRefused(t *testing.T) {
-	ours := newTokens(t, auth.Config{Issuer: "ours"})
+	ours := newTokens(t, auth.Config{Ended: auth.EndedOf("ours")})
 	any := newTokens(t, auth.Config{})
 	for claims, want := range map[string]string{
 		`{"sub":"7","exp":1800003600}`:                "", // of another holder of the secret

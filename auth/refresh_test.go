@@ -18,9 +18,9 @@ func refreshTokenOf(t testing.TB, tokens *auth.Tokens) string {
 }
 
 func TestARefreshTokenIsGoodUnderBothSecretsAndForOneDatabase(t *testing.T) {
-	old := newTokens(t, auth.Config{Secret: older, Issuer: "one"})
-	rotated := newTokens(t, auth.Config{Previous: older, Issuer: "one"})
-	restored := newTokens(t, auth.Config{Previous: older, Issuer: "other"})
+	old := newTokens(t, auth.Config{Secret: older, Ended: auth.EndedOf("one")})
+	rotated := newTokens(t, auth.Config{Previous: older, Ended: auth.EndedOf("one")})
+	restored := newTokens(t, auth.Config{Previous: older, Ended: auth.EndedOf("other")})
 	want := auth.RefreshToken{SessionID: 12, UserID: 7, Counter: 34}
 	for _, tokens := range []*auth.Tokens{old, rotated} {
 		got, err := rotated.ParseRefresh(refreshTokenOf(t, tokens))
@@ -35,7 +35,7 @@ func TestARefreshTokenIsGoodUnderBothSecretsAndForOneDatabase(t *testing.T) {
 
 // FuzzRefreshToken checks that no text is good but the one that was issued.
 func FuzzRefreshToken(f *testing.F) {
-	tokens := newTokens(f, auth.Config{Issuer: "one"})
+	tokens := newTokens(f, auth.Config{Ended: auth.EndedOf("one")})
 	good := refreshTokenOf(f, tokens)
 	require.Len(f, good, 55)
 	raw, err := base64.RawURLEncoding.DecodeString(good)

@@ -74,7 +74,10 @@ type SessionConfig struct {
 // Sessions keeps the sessions of all accounts in their database. It is safe for concurrent use.
 type Sessions struct {
 	SessionConfig
-	swept int64 // id, by Sweep alone
+
+	// By Sweep alone: the id up to which it has looked, and how many pieces that were.
+	swept int64
+	walks int
 }
 
 // NewSessions returns the sessions in a database.
@@ -168,25 +171,31 @@ func readSession(row *database.Row, more ...any) (s Session, err error) {
 	return s, err
 }
 
-// sweepSize and walkSize are the numbers of rows that Sweep deletes, and looks at, at once. On SQLite other writes wait
-// for those that it deletes.
-const sweepSize, walkSize = 200, 500
+const (
+	// sweepSize and walkSize are the numbers of rows that Sweep deletes, and looks at, at once. On SQLite other writes wait
+	// for those that it deletes.
+	sweepSize, walkSize = 200, 500
+
+	// maxWalks is how many pieces Sweep looks at before it rests.
+	maxWalks = 20
+)
 
 // Sweep deletes expired sessions, and ended ones whose tokens have expired. It goes through the sessions by their ids,
-// some at a time, since an index on expires_at would have to be changed by every refresh. It reports whether there is
-// more to do now.
+// some thousands a minute, since an index on expires_at would have to be changed by every refresh. It reports whether there
+// is more to do now.
 func (s *Sessions) Sweep(ctx context.Context) (more bool, err error) {
 	const ended = `
-		DELETE FROM ended_sessions WHERE tokens_until < $1 AND id IN (SELECT id FROM ended_sessions ORDER BY id LIMIT $2)`
-	const last = `SELECT coalesce(max(id), 0) FROM (SELECT id FROM sessions WHERE id > $1 ORDER BY id LIMIT $2) AS piece`
+		DELETE FROM ended_sessions WHERE tokens_until < $1 AND id <=
+			(SELECT max(id) FROM (SELECT id FROM ended_sessions ORDER BY id LIMIT $2) AS piece)`
+	const last = `SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM sessions WHERE id > $1 ORDER BY id LIMIT $2) AS piece`
 	const expired = `DELETE FROM sessions WHERE id > $1 AND id <= $2 AND expires_at <= $3`
 	now := s.Now().UnixMilli()
 	rows, err := s.DB.Exec(ctx, ended, now, sweepSize)
 	if err != nil {
 		return false, fmt.Errorf("delete ended sessions: %w", err)
 	}
-	var to int64
-	if err := s.DB.QueryRow(ctx, last, s.swept, walkSize).Scan(&to); err != nil {
+	var to, count int64
+	if err := s.DB.QueryRow(ctx, last, s.swept, walkSize).Scan(&to, &count); err != nil {
 		return false, fmt.Errorf("select sessions: %w", err)
 	}
 	if to > 0 {
@@ -194,6 +203,9 @@ func (s *Sessions) Sweep(ctx context.Context) (more bool, err error) {
 			return false, fmt.Errorf("delete expired sessions: %w", err)
 		}
 	}
-	s.swept = to // 0 begins again
-	return rows == sweepSize, nil
+	if s.swept, s.walks = to, s.walks+1; count < walkSize {
+		s.swept, s.walks = 0, 0 // begins again
+	}
+	rest := s.walks%maxWalks == 0
+	return rows == sweepSize || !rest, nil
 }

@@ -33,11 +33,10 @@ func sessionsOn(t *testing.T, db *database.DB, clock *atomic.Int64) store {
 	}
 	read := func() time.Time { return time.UnixMilli(clock.Load()) }
 	require.NoError(t, auth.Migrate(t.Context(), db))
-	issuer, err := auth.LoadIssuer(t.Context(), db)
-	require.NoError(t, err)
+	require.NoError(t, auth.EnsureIssuer(t.Context(), db))
 	ended, err := auth.LoadEnded(t.Context(), db, read)
 	require.NoError(t, err)
-	tokens, err := auth.NewTokens(auth.Config{Secret: secret, TTL: time.Hour, Issuer: issuer, Ended: ended, Now: read})
+	tokens, err := auth.NewTokens(auth.Config{Secret: secret, TTL: time.Hour, Ended: ended, Now: read})
 	require.NoError(t, err)
 	return store{auth.NewSessions(auth.SessionConfig{
 		DB: db, TTL: 30 * 24 * time.Hour, TokenTTL: time.Hour, Ended: ended, Now: read,

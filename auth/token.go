@@ -27,8 +27,7 @@ type Config struct {
 	Secret   []byte           // signs and verifies; at least 32 bytes
 	Previous []byte           // only verifies; empty, or at least 32 bytes
 	TTL      time.Duration    // life of a token, at least a second
-	Issuer   string           // from LoadIssuer; a token with another iss is refused. "": any is accepted
-	Ended    *Ended           // sessions whose tokens are refused; may be nil
+	Ended    *Ended           // refuses tokens of ended sessions and of other databases; nil: none
 	Now      func() time.Time // nil means time.Now
 }
 
@@ -39,17 +38,14 @@ type Tokens struct {
 	parser *jwt.Parser // checks everything except the times
 	cache  *cache
 	ttl    time.Duration
-	issuer string
 	ended  *Ended
 	now    func() time.Time
-
-	refreshKeys [][]byte // the first one signs
 }
 
 // NewTokens returns Tokens, or an error if a secret is weak or the TTL too short.
 func NewTokens(cfg Config) (*Tokens, error) {
 	t := &Tokens{
-		secret: cfg.Secret, cache: newCache(), ttl: cfg.TTL.Truncate(time.Second), issuer: cfg.Issuer, ended: cfg.Ended, now: cfg.Now,
+		secret: cfg.Secret, cache: newCache(), ttl: cfg.TTL.Truncate(time.Second), ended: cfg.Ended, now: cfg.Now,
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -66,7 +62,6 @@ func NewTokens(cfg Config) (*Tokens, error) {
 			return nil, fmt.Errorf("secret %w", err)
 		}
 		t.keys.Keys = append(t.keys.Keys, secret)
-		t.refreshKeys = append(t.refreshKeys, refreshKey(secret, cfg.Issuer))
 	}
 	t.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -87,7 +82,7 @@ func (t *Tokens) Issue(caller Caller) (token string, err error) {
 
 func (t *Tokens) issue(caller Caller, now, expires time.Time) (token string, err error) {
 	c := claimsOf(caller)
-	c.Issuer = t.issuer
+	c.Issuer = t.issuer()
 	c.IssuedAt = jwt.NewNumericDate(now)
 	c.ExpiresAt = jwt.NewNumericDate(expires)
 	c.ID = rand.Text()
@@ -96,6 +91,14 @@ func (t *Tokens) issue(caller Caller, now, expires time.Time) (token string, err
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	return token, nil
+}
+
+// issuer returns the iss of tokens, "" if the accounts' database is not known.
+func (t *Tokens) issuer() string {
+	if t.ended == nil {
+		return ""
+	}
+	return t.ended.Issuer()
 }
 
 // Access is what a login grants, as clients see it.
@@ -119,13 +122,17 @@ func (t *Tokens) Grant(s Session) (Access, error) {
 	refresh := RefreshToken{SessionID: s.ID, UserID: s.UserID, Counter: s.Counter}
 	return Access{
 		Token: token, UserID: s.UserID, ExpiresIn: int64(life.Seconds()),
-		RefreshToken: refresh.encode(t.refreshKeys[0]), RefreshExpiresIn: int64(left.Round(time.Second).Seconds()),
+		RefreshToken: refresh.encode(refreshKey(t.secret, t.issuer())), RefreshExpiresIn: int64(left.Round(time.Second).Seconds()),
 	}, nil
 }
 
 // ParseRefresh parses a refresh token that Grant returned, under any of the secrets.
 func (t *Tokens) ParseRefresh(text string) (RefreshToken, error) {
-	return decodeRefresh(text, t.refreshKeys)
+	keys := make([][]byte, len(t.keys.Keys))
+	for i, secret := range t.keys.Keys {
+		keys[i] = refreshKey(secret.([]byte), t.issuer())
+	}
+	return decodeRefresh(text, keys)
 }
 
 // Verify returns the caller of a valid token. It also refuses what golang-jwt accepts: a crit header (RFC 7515, section
@@ -158,10 +165,23 @@ func (t *Tokens) verify(token string) (*Caller, error) {
 	if !cached {
 		t.cache.put(key, v)
 	}
-	if t.ended.has(v.caller.SessionID) {
-		return nil, refuse(ended, "the session %d has ended", v.caller.SessionID)
+	if err := t.checkDatabase(v); err != nil {
+		return nil, err
 	}
 	return v.caller, nil
+}
+
+// checkDatabase makes the checks that depend on the accounts' database, if that is known.
+func (t *Tokens) checkDatabase(v verified) error {
+	switch {
+	case t.ended == nil:
+		return nil
+	case v.issued && v.issuer != t.ended.Issuer():
+		return refuse(unsupported, "iss names another database")
+	case t.ended.has(v.caller.SessionID):
+		return refuse(ended, "the session %d has ended", v.caller.SessionID)
+	}
+	return nil
 }
 
 // parse makes all checks that do not depend on the time.
@@ -183,11 +203,11 @@ func (t *Tokens) parse(token string) (v verified, err error) {
 	if typ, ok := parsed.Header["typ"]; ok && typ != "JWT" {
 		return v, refuse(unsupported, "token has a typ other than JWT")
 	}
-	caller, err := c.caller(t.issuer)
+	caller, err := c.caller()
 	if err != nil {
 		return v, err
 	}
-	return verified{caller: caller, times: jwt.RegisteredClaims{
+	return verified{caller: caller, issued: c.issued, issuer: c.Issuer, times: jwt.RegisteredClaims{
 		ExpiresAt: c.ExpiresAt, NotBefore: c.NotBefore, IssuedAt: c.IssuedAt,
 	}}, nil
 }

@@ -40,6 +40,8 @@ var (
 // program. Wherever it is interrupted, the next Open finds either all of the previous database or all of the new one:
 // the copy is complete once it is called PATH-restoring, and from then on Open finishes what is left to do.
 //
+// Keys that the previous database has given out are not given out again, if it can be read.
+//
 // Restore has no time limit but that of ctx, which it ignores once the copy is complete.
 func Restore(
 	ctx context.Context, url, path string, prepare func(context.Context, *DB) error,
@@ -186,7 +188,57 @@ func (r *restoration) prepareAt(ctx context.Context, path string) (err error) {
 	if err := db.inspect(ctx, Options{}); err != nil {
 		return err
 	}
-	return r.prepare(ctx, db)
+	if err := r.prepare(ctx, db); err != nil {
+		return err
+	}
+	return r.keepKeys(ctx, db)
+}
+
+// keepKeys makes a copy go on with the keys that the previous database has given out since the backup, if that can be read:
+// other databases may have rows with those keys, and clients remember them.
+func (r *restoration) keepKeys(ctx context.Context, copied *DB) error {
+	const raise = `
+		INSERT INTO sqlite_sequence (name, seq) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)
+		AND EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
+	for table, key := range lastKeys(ctx, r.target) {
+		rows, err := copied.Exec(ctx, "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = $2", key, table)
+		if err == nil && rows == 0 {
+			_, err = copied.Exec(ctx, raise, table, key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastKeys returns the last key of each table of the database at path, or nothing if it cannot be read.
+func lastKeys(ctx context.Context, path string) map[string]int64 {
+	if !exists(path) {
+		return nil
+	}
+	pool, err := openPool(path, backupOptions(path))
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = pool.Close() }()
+	rows, err := pool.QueryContext(ctx, "SELECT name, seq FROM sqlite_sequence")
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = rows.Close() }()
+	keys := map[string]int64{}
+	for rows.Next() {
+		var table string
+		var key int64
+		if rows.Scan(&table, &key) == nil {
+			keys[table] = key
+		}
+	}
+	if rows.Err() != nil { // damaged
+		return nil
+	}
+	return keys
 }
 
 // settle moves the log of the database at path into it, if it is one and whole. Otherwise it is not touched, and its
@@ -260,7 +312,7 @@ func removeLeftovers(target string) {
 	}
 }
 
-// moveAside renames a file, if it exists, and replaces none.
+// moveAside renames a file, if there is one, and replaces none.
 func moveAside(from, to string) error {
 	if !exists(from) {
 		return nil
@@ -268,7 +320,10 @@ func moveAside(from, to string) error {
 	if exists(to) {
 		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
 	}
-	return os.Rename(from, to)
+	if err := os.Rename(from, to); !errors.Is(err, fs.ErrNotExist) { // a process beside may have removed its log meanwhile
+		return err
+	}
+	return nil
 }
 
 func keptName(target string, at time.Time) string { return target + at.UTC().Format(beforeRestore) }

@@ -75,6 +75,8 @@ func mailing(address string) []string {
 	return []string{"SMTP_URL=smtp://" + address, "MAIL_FROM=Shop <shop@example.com>", "RESET_URL=https://shop.example.com/reset?token={token}"}
 }
 
+var resetLink = regexp.MustCompile(`https://shop\.example\.com/reset\?token=(\S+)`)
+
 const forgotten = "如果账户存在，邮件已发送"
 
 func TestAForgottenPasswordIsResetByMail(t *testing.T) {
@@ -87,7 +89,7 @@ func TestAForgottenPasswordIsResetByMail(t *testing.T) {
 	require.Equal(t, forgotten, send("POST", base+"/user/password/forgot", "", `{"username":"test"}`).Msg)
 	to, text := box.next(t)
 	require.Equal(t, "<test@test.com>", to)
-	token := regexp.MustCompile(`https://shop\.example\.com/reset\?token=(\S+)`).FindStringSubmatch(text)
+	token := resetLink.FindStringSubmatch(text)
 	require.NotNil(t, token, text)
 	answer := send("POST", base+"/user/password/reset", "", `{"token":"`+token[1]+`","new_password":"test456"}`)
 	require.Equal(t, "重置成功", answer.Msg)

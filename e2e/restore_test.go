@@ -53,7 +53,9 @@ func TestARestoreBringsBackTheStateOfTheBackupAndKeepsTheOldFile(t *testing.T) {
 			require.Equal(t, 1, send("GET", base+"/order/query/"+id, backup.token, "").Code, "order %s is not of the backup", id)
 		}
 	}
-	require.True(t, create(base, backup.token, "after the restore").ok())
+	later := create(base, backup.token, "after the restore")
+	require.True(t, later.ok())
+	require.NotContains(t, l.orders, later.Data.ID, "a number was given out again")
 	p.stop(t)
 	requireWhole(t, file)
 
@@ -123,4 +125,44 @@ func TestAServiceStartsWithTheOldOrTheNewAfterARestoreThatWasKilled(t *testing.T
 		}
 	}
 	t.Logf("%d of %d rounds left the old file", old, rounds(30, 100))
+}
+
+// The process for orders goes on while the file of the accounts is replaced beside it.
+func TestAProcessForOrdersFollowsARestoreOfTheAccounts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	accounts := "USER_DATABASE_URL=sqlite:" + filepath.Join(dir, "accounts.db")
+	box := newMailbox(t)
+	settings := append(mailing(box.address), "MODULES=user", accounts)
+	users := start(t, dir, settings...)
+	session := begin(t, users.url(t))
+	orders := start(t, t.TempDir(), "MODULES=order", accounts)
+	require.Equal(t, 200, send("GET", orders.url(t)+"/order/query/1", session.Token, "").status)
+	require.Equal(t, forgotten, send("POST", users.url(t)+"/user/password/forgot", "", `{"username":"test"}`).Msg)
+	_, text := box.next(t)
+	link := resetLink.FindStringSubmatch(text)[1]
+
+	status, _, stderr := command(t, dir, "", []string{"backup", "backup.db"}, settings...)
+	require.Zero(t, status, stderr)
+	other := registration("other", "other@example.com")
+	lost := send("POST", users.url(t)+"/user/register", "", other)
+	require.True(t, lost.ok())
+	users.stop(t)
+	status, _, stderr = command(t, dir, "", []string{"restore", "backup.db"}, settings...)
+	require.Zero(t, status, stderr)
+
+	users = start(t, dir, settings...)
+	refusedWithin2Seconds(t, orders.url(t), session.Token)
+	require.Equal(t, 401, refresh(users.url(t), session.RefreshToken).status)
+	again := send("POST", users.url(t)+"/user/register", "", other)
+	require.True(t, again.ok(), again.body)
+	require.NotEqual(t, lost.Data.UserID, again.Data.UserID, "a number was given out again")
+	require.Equal(t, "链接无效或已过期", send("POST", users.url(t)+"/user/password/reset", "", `{"token":"`+link+`","new_password":"test456"}`).Msg)
+
+	session = begin(t, users.url(t))
+	require.Eventually(t, func() bool { return send("GET", orders.url(t)+"/order/query/1", session.Token, "").status == 200 },
+		5*time.Second, 20*time.Millisecond, "the token of the restored database is refused")
+	require.True(t, send("POST", users.url(t)+"/user/logout", session.Token, "").ok())
+	refusedWithin2Seconds(t, orders.url(t), session.Token)
+	require.Contains(t, said(t, orders.stdout), "the accounts' database was replaced: tokens from before are refused from now on")
 }

@@ -8,6 +8,7 @@ package event
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"userorder/database"
@@ -26,7 +27,7 @@ type Event struct {
 
 // Log is the log in one table.
 type Log struct {
-	insert, page, sweep, forget string
+	insert, page, sweep, last, forget, forgetActor string
 }
 
 // NewLog returns the log in a table.
@@ -36,8 +37,12 @@ func NewLog(table string) *Log {
 			CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT) WHERE $2 > 0`,
 		page: `SELECT id, type, subject, actor, address, at FROM ` + table + `
 			WHERE subject = $1 AND id > $2 ORDER BY id LIMIT $3`,
-		sweep:  `DELETE FROM ` + table + ` WHERE at < $1 AND id IN (SELECT id FROM ` + table + ` ORDER BY id LIMIT $2)`,
-		forget: `UPDATE ` + table + ` SET address = '' WHERE (subject = $1 OR actor = $1 AND actor <> subject) AND address <> ''`,
+		sweep: `DELETE FROM ` + table + ` WHERE at < $1 AND id <=
+			(SELECT max(id) FROM (SELECT id FROM ` + table + ` ORDER BY id LIMIT $2) AS piece)`,
+		last: `SELECT coalesce(max(id), 0) FROM
+			(SELECT id FROM ` + table + ` WHERE subject = $1 AND id > $2 ORDER BY id LIMIT $3) AS piece`,
+		forget:      `UPDATE ` + table + ` SET address = '' WHERE subject = $1 AND id > $2 AND id <= $3 AND address <> ''`,
+		forgetActor: `UPDATE ` + table + ` SET address = '' WHERE actor = $1 AND actor <> subject AND address <> ''`,
 	}
 }
 
@@ -80,10 +85,35 @@ func (l *Log) Sweep(ctx context.Context, db *database.DB, before time.Time) (mor
 	return rows == sweepSize, nil
 }
 
-// Forget removes the addresses of an account that is erased: from the events of which it is the subject, and from those
-// of which it is the actor.
-func (l *Log) Forget(tx *database.Tx, account int64) error {
-	if _, err := tx.Exec(l.forget, account); err != nil {
+// forgetSize is the number of events whose addresses Forget removes at once. On SQLite other writes wait for them.
+const forgetSize = 1000
+
+// Forget removes the addresses of an account that is about to be erased from its events, some in each of any number of
+// transactions, and returns the id of the last one. ForgetRest then has little left to do.
+func (l *Log) Forget(ctx context.Context, db *database.DB, account int64) (last int64, err error) {
+	for {
+		var to int64
+		if err := db.QueryRow(ctx, l.last, account, last, forgetSize).Scan(&to); err != nil {
+			return 0, fmt.Errorf("select events: %w", err)
+		}
+		if to == 0 {
+			return last, nil
+		}
+		if _, err := db.Exec(ctx, l.forget, account, last, to); err != nil {
+			return 0, fmt.Errorf("remove addresses from events: %w", err)
+		}
+		last = to
+	}
+}
+
+// ForgetRest removes the addresses of an account that is erased from its events of which the ids are greater than after,
+// and from those of others that it was the actor of.
+func (l *Log) ForgetRest(tx *database.Tx, account, after int64) error {
+	_, err := tx.Exec(l.forget, account, after, int64(math.MaxInt64))
+	if err == nil {
+		_, err = tx.Exec(l.forgetActor, account)
+	}
+	if err != nil {
 		return fmt.Errorf("remove addresses from events: %w", err)
 	}
 	return nil

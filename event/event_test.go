@@ -101,15 +101,24 @@ func TestForgetRemovesTheAddressesOfAnAccountAndOfNoOther(t *testing.T) {
 			event.Event{Type: "by a stranger", Subject: 7, Address: "a"},
 			event.Event{Type: "to another", Subject: 8, Actor: 7, Address: "a"},
 			event.Event{Type: "another's", Subject: 8, Actor: 8, Address: "a"})
-		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error { return log.Forget(tx, 7) }))
+		for range 2500 {
+			add(t, db, log, event.Event{Type: "one of many", Subject: 7, Actor: 7, Address: "a"})
+		}
+		last, err := log.Forget(t.Context(), db, 7)
+		require.NoError(t, err)
+		add(t, db, log, event.Event{Type: "meanwhile", Subject: 7, Actor: 7, Address: "a"})
+		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error { return log.ForgetRest(tx, 7, last) }))
+		var rows int
+		require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM things WHERE address <> ''").Scan(&rows))
+		require.Equal(t, 1, rows)
 		left := map[string]string{}
 		for _, subject := range []int64{7, 8} {
-			events, err := log.Page(t.Context(), db, subject, 0, 10)
+			events, err := log.Page(t.Context(), db, subject, 0, 4)
 			require.NoError(t, err)
 			for _, e := range events {
 				left[e.Type] = e.Address
 			}
 		}
-		require.Equal(t, map[string]string{"own": "", "by a stranger": "", "to another": "", "another's": "a"}, left)
+		require.Equal(t, map[string]string{"own": "", "by a stranger": "", "one of many": "", "to another": "", "another's": "a"}, left)
 	})
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/gin-gonic/gin"
 
+	"userorder/event"
 	"userorder/httpapi"
 )
 
@@ -37,6 +39,11 @@ func cleanAgent(agent string) string {
 		return char
 	}, strings.ToValidUTF8(agent, "")))
 	return string(chars[:min(len(chars), maxAgent)])
+}
+
+// did returns the event of what an account has done to itself.
+func (c client) did(what string, account int64, at time.Time) event.Event {
+	return event.Event{Type: what, Subject: account, Actor: account, Address: c.address, At: httpapi.Timestamp{Time: at}}
 }
 
 // hashOf returns the SHA-256 of a text in hexadecimal.

@@ -45,7 +45,7 @@ func (s *store) changePassword(
 	ctx context.Context, caller auth.Caller, old, hash string, from client,
 ) (session auth.Session, err error) {
 	err = s.sessions.Write(ctx, func(tx *auth.SessionTx) error {
-		role, err := s.lockOwn(tx, caller.UserID, old, hash)
+		role, err := lockOwn(tx, caller.UserID, old, hash)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (s *store) changePassword(
 }
 
 // lockOwn is lockAccount for an account whose owner has given the password.
-func (s *store) lockOwn(tx *auth.SessionTx, account int64, old, hash string) (auth.Role, error) {
+func lockOwn(tx *auth.SessionTx, account int64, old, hash string) (auth.Role, error) {
 	role, err := lockAccount(tx.Tx, account, old, hash)
 	if errors.Is(err, errCredentials) {
 		return "", errPassword
@@ -81,7 +81,7 @@ func (s *store) lockOwn(tx *auth.SessionTx, account int64, old, hash string) (au
 // address is void.
 func (s *store) changeEmail(ctx context.Context, account int64, old string, address email, from client) error {
 	return s.sessions.Write(ctx, func(tx *auth.SessionTx) error {
-		if _, err := s.lockOwn(tx, account, old, old); err != nil {
+		if _, err := lockOwn(tx, account, old, old); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`UPDATE users SET email = $1 WHERE id = $2`, string(address), account); err != nil {
@@ -94,27 +94,22 @@ func (s *store) changeEmail(ctx context.Context, account int64, old string, addr
 	})
 }
 
-// setPassword replaces the password hash of an account, whatever it is, ends all sessions, voids links that were mailed,
-// and forgets the failures of the account.
+// setPassword replaces the password hash of an account, whatever it is, ends all sessions, and forgets the failures of the
+// account and from where it has logged in, which may have been a thief. The caller voids links that were mailed. It returns
+// errNotFound.
 func setPassword(tx *auth.SessionTx, account int64, hash string) error {
-	const query = `UPDATE users SET password_hash = $1 WHERE id = $2 RETURNING username, username_key`
 	var name, key string
-	if err := tx.QueryRow(query, hash, account).Scan(&name, &key); err != nil {
+	if err := tx.QueryRow(`SELECT username, username_key FROM users WHERE id = $1`, account).Scan(&name, &key); err != nil {
 		return selectError(err)
+	}
+	if err := forgetAllFailures(tx.Tx, nameOf(name, key)); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE users SET password_hash = $1 WHERE id = $2`, hash, account); err != nil {
+		return fmt.Errorf("update password hash: %w", err)
 	}
 	if _, err := tx.EndAll(account, 0); err != nil {
 		return err
 	}
-	if err := voidResets(tx.Tx, account); err != nil {
-		return err
-	}
-	return forgetAllFailures(tx.Tx, nameOf(name, key))
-}
-
-// nameOf returns the name of an account from the columns of its row.
-func nameOf(typed, key string) (name username) {
-	if name.UnmarshalText([]byte(typed)) != nil { // a rule has changed since the registration
-		return username{typed: typed, key: key}
-	}
-	return name
+	return forgetAddresses(tx.Tx, account)
 }

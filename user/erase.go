@@ -57,26 +57,43 @@ func (s *service) erase(ctx context.Context, from client, account int64, plain s
 
 // erase removes an account whose password hash is still hash.
 func (s *store) erase(ctx context.Context, account int64, hash string, name username, from client) error {
-	// Locks all of them: two must not both count the other one and leave.
-	const lockStaff = `UPDATE users SET role = role WHERE role = $1 AND disabled_at = 0`
+	// Locks all of them: two must not both count the other one and leave. The literal is that of the index.
+	const lockStaff = `UPDATE users SET role = role WHERE role = 'staff' AND disabled_at = 0`
 	at := s.sessions.Now()
-	return s.sessions.Write(ctx, func(tx *auth.SessionTx) error {
-		role, err := s.lockOwn(tx, account, hash, hash)
-		if err != nil {
+	leave := func(tx *auth.SessionTx) error {
+		role, err := lockOwn(tx, account, hash, hash)
+		if err != nil || role != auth.Staff {
 			return err
 		}
-		if role == auth.Staff {
-			switch count, err := tx.Exec(lockStaff, string(auth.Staff)); {
-			case err != nil:
-				return fmt.Errorf("lock staff: %w", err)
-			case count < 2:
-				return errLastStaff
-			}
+		switch count, err := tx.Exec(lockStaff); {
+		case err != nil:
+			return fmt.Errorf("lock staff: %w", err)
+		case count < 2:
+			return errLastStaff
+		}
+		return nil
+	}
+	if err := s.sessions.Write(ctx, leave); err != nil { // before anything is removed
+		return err
+	}
+	last, err := events.Forget(ctx, s.db, account)
+	if err != nil {
+		return err
+	}
+	return s.sessions.Write(ctx, func(tx *auth.SessionTx) error {
+		if err := forgetAllFailures(tx.Tx, name); err != nil {
+			return err
+		}
+		if err := leave(tx); err != nil {
+			return err
 		}
 		if _, err := tx.EndAll(account, 0); err != nil {
 			return err
 		}
-		if err := eraseRows(tx.Tx, account, name); err != nil {
+		if err := eraseRows(tx.Tx, account); err != nil {
+			return err
+		}
+		if err := events.ForgetRest(tx.Tx, account, last); err != nil {
 			return err
 		}
 		erasure := from.did(eventErased, account, at)
@@ -85,7 +102,7 @@ func (s *store) erase(ctx context.Context, account int64, hash string, name user
 	})
 }
 
-func eraseRows(tx *database.Tx, account int64, name username) error {
+func eraseRows(tx *database.Tx, account int64) error {
 	for _, query := range []string{
 		`DELETE FROM password_resets WHERE user_id = $1`,
 		`DELETE FROM users WHERE id = $1`,
@@ -94,11 +111,5 @@ func eraseRows(tx *database.Tx, account int64, name username) error {
 			return fmt.Errorf("erase account: %w", err)
 		}
 	}
-	if err := forgetAddresses(tx, account); err != nil {
-		return err
-	}
-	if err := forgetAllFailures(tx, name); err != nil {
-		return err
-	}
-	return events.Forget(tx, account)
+	return forgetAddresses(tx, account)
 }

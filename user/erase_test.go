@@ -46,6 +46,20 @@ func TestAnErasedAccountLeavesItsNumberAlone(t *testing.T) {
 	})
 }
 
+// Its password was being checked when the account went.
+func TestAFailureThatComesAfterTheErasureLeavesNothing(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := shopOn(t, db, Config{Throttle: usual})
+		late := attemptOn(t, "test")
+		late.account, late.client.address = 1, "203.0.113.77"
+		s.says(erasedAnswer, "DELETE /user/account", s.login("test").Token, `{"password":"test123"}`)
+		require.ErrorIs(t, s.module.throttle.wrong(t.Context(), late), errCredentials)
+		list, err := events.Page(t.Context(), db, 1, 0, 1000)
+		require.NoError(t, err)
+		require.Equal(t, "user.erased", list[len(list)-1].Type)
+	})
+}
+
 // A stranger's failures, or staff's doings, are events of another account: what is personal in them goes with the person.
 func TestTheAddressesOfAnErasedPersonGoFromTheEventsOfOthers(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

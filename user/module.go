@@ -130,16 +130,13 @@ func (m *Module) Jobs() []worker.Job {
 		return func(ctx context.Context) (bool, error) { return store.sweep(ctx, statement, now().Add(-life)) }
 	}
 	sweepEvents := func(ctx context.Context) (bool, error) { return events.Sweep(ctx, store.db, now().Add(-eventLife)) }
-	jobs := []worker.Job{
+	return []worker.Job{
 		{Name: "sessions", Every: time.Minute, Do: store.sessions.Sweep},
 		{Name: "user_events", Every: time.Hour, Do: sweepEvents},
 		{Name: "login_addresses", Every: time.Hour, Do: sweep(sweepAddresses, knownFor)},
 		{Name: "password_resets", Every: time.Hour, Do: sweep(sweepResets, resetWindow)},
+		{Name: "login_failures", Every: time.Minute, Do: m.throttle.sweep},
 	}
-	if m.throttle.on() {
-		jobs = append(jobs, worker.Job{Name: "login_failures", Every: time.Minute, Do: m.throttle.sweep})
-	}
-	return jobs
 }
 
 // Hashing returns how many passwords are being hashed and how many wait for that.

@@ -50,7 +50,8 @@ func candidatesOf(plain string) (candidates []string) {
 }
 
 // prepare maps a password as the OpaqueString profile does (RFC 8265, section 4.2.2): spaces of all kinds are one, and
-// characters are composed, because keyboards of two devices differ in both. Unlike the profile it refuses nothing. What is too long anyway it returns as it is.
+// characters are composed, because keyboards of two devices differ in both. Unlike the profile it refuses nothing. What is
+// too long anyway it returns as it is.
 func prepare(plain string) string {
 	if len(plain) > maxTyped {
 		return plain

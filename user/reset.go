@@ -19,10 +19,12 @@ var (
 		httpapi.Text{ZH: "服务繁忙，请稍后重试", EN: "busy, try again later"}).After(30 * time.Second)
 )
 
-// A link in a mail is good for resetLife; an account gets maxResets of them in an hour.
+// A link in a mail is good for resetLife. In an hour an account gets maxResets of them, and an address, which many accounts
+// may name, maxMails.
 const (
 	resetLife   = 30 * time.Minute
 	maxResets   = 3
+	maxMails    = 10
 	resetWindow = time.Hour
 )
 
@@ -36,10 +38,10 @@ type WriteMail func(context.Context) (*Mail, error)
 
 var (
 	resetSubject = httpapi.Text{ZH: "重置密码", EN: "Reset your password"}
-	resetText    = httpapi.Text{
-		ZH: "您好，{name}：\n\n有人请求重置您的密码。如果是您本人，请在 30 分钟内打开以下链接：\n\n{link}\n\n" +
+	resetText    = httpapi.Text{ // without the name, which a stranger may have chosen for somebody else's address
+		ZH: "您好：\n\n有人请求重置您的密码。如果是您本人，请在 30 分钟内打开以下链接：\n\n{link}\n\n" +
 			"链接只能使用一次。如果不是您，请忽略此邮件，您的密码没有改变。\n",
-		EN: "Hello {name},\n\nSomebody has asked to reset your password. If it was you, open this link within 30 minutes:\n\n{link}\n\n" +
+		EN: "Hello,\n\nSomebody has asked to reset your password. If it was you, open this link within 30 minutes:\n\n{link}\n\n" +
 			"The link works once. If it was not you, ignore this mail: your password has not changed.\n",
 	}
 )
@@ -65,7 +67,7 @@ func (s *service) forgot(name username, inWords func(httpapi.Text) string) error
 			return nil, err
 		}
 		link := strings.ReplaceAll(s.resetURL, "{token}", token)
-		text := strings.NewReplacer("{name}", stored.name, "{link}", link).Replace(inWords(resetText))
+		text := strings.ReplaceAll(inWords(resetText), "{link}", link)
 		return &Mail{To: to, Subject: inWords(resetSubject), Text: text}, nil
 	})
 	if !queued {
@@ -85,5 +87,5 @@ func (s *service) reset(ctx context.Context, from client, token string, plain pa
 	if err != nil {
 		return 0, err
 	}
-	return account, s.store.reset(ctx, hashOf(token), hash, from)
+	return account, s.store.reset(ctx, account, hashOf(token), hash, from)
 }

@@ -16,20 +16,22 @@ import (
 func (s *store) addReset(ctx context.Context, account int64, tokenHash string, at time.Time) (to string, err error) {
 	// Locks the account, so that no other request is counting its mails meanwhile.
 	const lock = `UPDATE users SET role = role WHERE id = $1 AND disabled_at = 0 RETURNING email`
-	const count = `SELECT count(*) FROM password_resets WHERE user_id = $1 AND created_at > $2`
+	const count = `
+		SELECT count(CASE WHEN user_id = $1 THEN 1 END), count(*) FROM password_resets
+		WHERE created_at > $2 AND user_id IN (SELECT id FROM users WHERE id = user_id AND lower(email) = lower($3))`
 	const insert = `INSERT INTO password_resets (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`
 	err = s.db.Write(ctx, func(tx *database.Tx) error {
 		to = ""
 		var address string
-		var mails int
+		var resets, mails int
 		err := tx.QueryRow(lock, account).Scan(&address)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err == nil {
-			err = tx.QueryRow(count, account, at.Add(-resetWindow).UnixMilli()).Scan(&mails)
+			err = tx.QueryRow(count, account, at.Add(-resetWindow).UnixMilli(), address).Scan(&resets, &mails)
 		}
-		if err != nil || mails >= maxResets {
+		if err != nil || resets >= maxResets || mails >= maxMails {
 			return err
 		}
 		if err := voidResets(tx, account); err != nil {
@@ -73,16 +75,24 @@ func resetError(err error) error {
 	return nil
 }
 
-// reset uses a token up and sets the password of its account. It returns errLink if the token is not good any more.
-func (s *store) reset(ctx context.Context, tokenHash, hash string, from client) error {
-	const use = `UPDATE password_resets SET expires_at = 0 WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id`
+// reset uses a token of an account up and sets its password. It returns errLink if the token is not good any more. All
+// transactions lock the failures of a name first, then the account, then its tokens.
+func (s *store) reset(ctx context.Context, account int64, tokenHash, hash string, from client) error {
+	const use = `UPDATE password_resets SET expires_at = 0 WHERE token_hash = $1 AND expires_at > $2`
 	at := s.sessions.Now()
 	return s.sessions.Write(ctx, func(tx *auth.SessionTx) error {
-		var account int64
-		if err := resetError(tx.QueryRow(use, tokenHash, at.UnixMilli()).Scan(&account)); err != nil {
+		if err := setPassword(tx, account, hash); errors.Is(err, errNotFound) {
+			return errLink
+		} else if err != nil {
 			return err
 		}
-		if err := setPassword(tx, account, hash); err != nil {
+		switch rows, err := tx.Exec(use, tokenHash, at.UnixMilli()); {
+		case err != nil:
+			return fmt.Errorf("use password reset: %w", err)
+		case rows == 0:
+			return errLink
+		}
+		if err := voidResets(tx.Tx, account); err != nil {
 			return err
 		}
 		return events.Append(tx.Tx, from.did(eventPasswordReset, account, at))

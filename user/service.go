@@ -20,7 +20,9 @@ type service struct {
 }
 
 // register creates an account and returns its id, or errNameTaken or errBusy.
-func (s *service) register(ctx context.Context, from client, name username, plain password, address email) (id int64, err error) {
+func (s *service) register(
+	ctx context.Context, from client, name username, plain password, address email,
+) (id int64, err error) {
 	hash, err := s.hasher.hash(ctx, from.network, string(plain))
 	if err != nil {
 		return 0, err
@@ -49,9 +51,13 @@ func (s *service) login(ctx context.Context, from client, typed, plain string) (
 	case err != nil:
 		return auth.Access{}, 0, err
 	}
-	hash, err := s.check(ctx, from, name, stored, plain)
+	outdated, err := s.check(ctx, from, name, stored, plain)
 	if err != nil {
 		return auth.Access{}, stored.id, err
+	}
+	hash := stored.hash
+	if outdated {
+		hash = s.rehash(ctx, from, plain, stored.hash)
 	}
 	if stored.key != name.key && stored.key == name.earlierKey() {
 		_ = s.store.replaceKey(ctx, stored.id, stored.key, name.key) // on an error the next login tries again
@@ -64,33 +70,28 @@ func (s *service) login(ctx context.Context, from client, typed, plain string) (
 	return granted, stored.id, err
 }
 
-// check checks the password of an account that a client has named, by the rules of the throttle. It returns the hash to
-// keep from now on, or errCredentials, errTooManyFailures or errBusy. An account that is not there has the id 0.
+// check checks the password of an account that a client has named, by the rules of the throttle. It reports whether a new
+// hash of it would be made in another way, or returns errCredentials, errTooManyFailures or errBusy. An account that is not
+// there has the id 0.
 func (s *service) check(
 	ctx context.Context, from client, name username, stored credentials, plain string,
-) (hash string, err error) {
+) (outdated bool, err error) {
 	known, err := s.store.isKnown(ctx, stored.id, from, s.now())
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	a := attempt{name: name, client: from, account: stored.id, known: known}
 	if err := s.throttle.admit(ctx, a); err != nil {
-		return "", err
+		return false, err
 	}
 	ok, outdated, err := s.verify(ctx, from, stored.hash, plain)
 	switch {
 	case err != nil:
-		return "", err
+		return false, err
 	case !ok, stored.id == 0:
-		return "", s.throttle.wrong(ctx, a)
+		return false, s.throttle.wrong(ctx, a)
 	}
-	if err := s.throttle.right(ctx, a); err != nil {
-		return "", err
-	}
-	if outdated {
-		return s.rehash(ctx, from, plain, stored.hash), nil
-	}
-	return stored.hash, nil
+	return outdated, s.throttle.right(ctx, a)
 }
 
 // verify reports whether hash is that of a password, and whether a new one would be made in another way.
@@ -118,7 +119,9 @@ func (s *service) rehash(ctx context.Context, from client, plain, old string) st
 
 // checkOf checks the password of an account as check does, and returns its credentials too. It returns errPassword where
 // check has errCredentials, and errNotFound.
-func (s *service) checkOf(ctx context.Context, from client, account int64, plain string) (stored credentials, name username, err error) {
+func (s *service) checkOf(
+	ctx context.Context, from client, account int64, plain string,
+) (stored credentials, name username, err error) {
 	stored, err = s.store.credentialsOf(ctx, account)
 	if err != nil {
 		return credentials{}, username{}, err

@@ -36,13 +36,13 @@ func shopOn(t *testing.T, db *database.DB, cfg Config) *shop {
 	s.clock.Store(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC).UnixMilli())
 	cfg.DB, cfg.Now = db, func() time.Time { return time.UnixMilli(s.clock.Load()) }
 	require.NoError(t, Migrate(t.Context(), db))
-	issuer, err := auth.LoadIssuer(t.Context(), db)
-	require.NoError(t, err)
+	require.NoError(t, auth.EnsureIssuer(t.Context(), db))
+	var err error
 	s.ended, err = auth.LoadEnded(t.Context(), db, cfg.Now)
 	require.NoError(t, err)
 	cfg.Ended = s.ended
 	cfg.Tokens, err = auth.NewTokens(auth.Config{
-		Secret: []byte(strings.Repeat("s", 32)), TTL: time.Hour, Issuer: issuer, Ended: s.ended, Now: cfg.Now,
+		Secret: []byte(strings.Repeat("s", 32)), TTL: time.Hour, Ended: s.ended, Now: cfg.Now,
 	})
 	require.NoError(t, err)
 	s.engine, s.module = mounted(t, cfg)

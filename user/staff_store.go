@@ -79,7 +79,9 @@ func (s *store) update(ctx context.Context, staff, account int64, u update, from
 // applyUpdate changes an account, ends its sessions, and returns the user. The actor is 0 for the
 // system.
 func applyUpdate(tx *auth.SessionTx, account int64, u update, actor int64, from client, at time.Time) (managed, error) {
-	const query = `UPDATE users SET role = $1, disabled_at = $2 WHERE id = $3`
+	const query = `
+		UPDATE users SET role = $1, disabled_at = CASE WHEN disabled_at > 0 AND CAST($2 AS BIGINT) > 0 THEN disabled_at ELSE $2 END
+		WHERE id = $3`
 	user, err := readManaged(tx.QueryRow(`SELECT `+managedColumns+` FROM users WHERE id = $1`, account))
 	if err != nil {
 		return managed{}, selectError(err)

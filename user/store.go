@@ -9,7 +9,6 @@ import (
 
 	"userorder/auth"
 	"userorder/database"
-	"userorder/event"
 	"userorder/httpapi"
 )
 
@@ -39,11 +38,6 @@ func (s *store) insert(
 		return 0, err
 	}
 	return id, nil
-}
-
-// did returns the event of what an account has done to itself.
-func (c client) did(what string, account int64, at time.Time) event.Event {
-	return event.Event{Type: what, Subject: account, Actor: account, Address: c.address, At: httpapi.Timestamp{Time: at}}
 }
 
 // credentials are what a check of a password needs of an account.
@@ -98,6 +92,16 @@ func (s *store) logIn(ctx context.Context, id int64, old, hash string, from clie
 		return events.Append(tx.Tx, from.did(eventLoggedIn, id, at))
 	})
 	return session, err
+}
+
+// lockUser keeps everybody else from changing the row of an account until the end of the transaction, and reports whether
+// there is one.
+func lockUser(tx *database.Tx, id int64) (found bool, err error) {
+	rows, err := tx.Exec(`UPDATE users SET role = role WHERE id = $1`, id)
+	if err != nil {
+		return false, fmt.Errorf("lock user: %w", err)
+	}
+	return rows == 1, nil
 }
 
 // lockAccount replaces the password hash old of an account by hash, which may be the same, and returns its role. Until

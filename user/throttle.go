@@ -126,8 +126,9 @@ func (t *throttle) record(ctx context.Context, a attempt, key string, judged boo
 // wrong records a failure and returns errCredentials, or errTooManyFailures during a delay, which concurrent guesses may
 // have brought about while this password was checked: they get no more answers than sequential ones.
 func (t *throttle) wrong(ctx context.Context, a attempt) error {
-	if !t.on() {
-		return cmp.Or[error](t.store.addFailedLogin(ctx, a, t.now()), errCredentials)
+	if !t.on() { // the failure is recorded all the same: a name that nobody has must not answer sooner
+		_, err := t.record(ctx, a, a.nameKey(), true)
+		return cmp.Or[error](err, errCredentials)
 	}
 	ofName, _, err := t.store.failures(ctx, a)
 	if err != nil {

@@ -39,7 +39,8 @@ func (s *store) failures(ctx context.Context, a attempt) (ofName, own failures, 
 }
 
 // addFailure records a login failure of a key and returns how many there are now in a row. During a delay of the key it
-// records nothing and returns 0. It writes an event of the account, if any.
+// records nothing and returns 0. It writes an event of the account, if there still is one: it may have been erased since
+// its password was checked.
 func (s *store) addFailure(ctx context.Context, a attempt, key string, t Throttle, at time.Time) (count int64, err error) {
 	const query = `
 		INSERT INTO login_failures (name_hash, failures, failed_at, delay) VALUES ($1, 1, $2, $3)
@@ -70,14 +71,17 @@ func (s *store) addFailure(ctx context.Context, a attempt, key string, t Throttl
 		case err != nil:
 			return fmt.Errorf("record login failure: %w", err)
 		}
-		return events.Append(tx, a.failed(at))
+		failed := a.failed(at)
+		found, err := lockUser(tx, a.account) // after the failures, as everywhere
+		if err != nil {
+			return err
+		}
+		if !found {
+			failed.Subject = 0
+		}
+		return events.Append(tx, failed)
 	})
 	return count, err
-}
-
-// addFailedLogin writes an event of the account, if any.
-func (s *store) addFailedLogin(ctx context.Context, a attempt, at time.Time) error {
-	return s.db.Write(ctx, func(tx *database.Tx) error { return events.Append(tx, a.failed(at)) })
 }
 
 // failed returns the event of a wrong password. Its actor is a stranger.

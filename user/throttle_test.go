@@ -331,12 +331,19 @@ func failureRows(t *testing.T, db *database.DB) (count int) {
 	return count
 }
 
-func TestWithoutAThrottleThereIsNothingToSweep(t *testing.T) {
+func TestWithoutAThrottleFailuresDelayNothingAndAreSwept(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		_, module := alone(t, db)
-		for _, job := range module.Jobs() {
-			require.NotEqual(t, "login_failures", job.Name)
+		handler, module, clock := throttled(t, db, Throttle{})
+		for range 20 {
+			require.Equal(t, "wrong", outcome(try(handler, "test", "guess")))
+			require.Equal(t, "wrong", outcome(try(handler, "nobody", "guess")))
 		}
+		require.Equal(t, 2, failureRows(t, db), "both names cost the same")
+		require.Equal(t, "in", outcome(try(handler, "test", "test123")))
+		clock.Add(1)
+		_, err := jobOf(t, module, "login_failures").Do(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, failureRows(t, db))
 	})
 }
 

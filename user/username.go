@@ -110,3 +110,11 @@ func joinMiddleDots(name string) string {
 	}
 	return string(chars)
 }
+
+// nameOf returns the name of an account from the columns of its row.
+func nameOf(typed, key string) (name username) {
+	if name.UnmarshalText([]byte(typed)) != nil { // a rule has changed since the registration
+		return username{typed: typed, key: key}
+	}
+	return name
+}
