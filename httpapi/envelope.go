@@ -28,15 +28,50 @@ func write(c *gin.Context, status, code int, msg Text, data any) {
 	if err != nil {
 		panic(fmt.Errorf("encode the data of a response: %w", err)) // its type has no JSON
 	}
-	c.Data(status, "application/json; charset=utf-8", body)
+	c.Data(status, jsonType, body)
 }
 
-func appendEnvelope(dst []byte, code int, msg string, data any) ([]byte, error) {
+// Stream answers with a success whose data is written piece by piece, for what may be too large for memory. Pieces calls
+// its argument with each part of the JSON object. If it fails before the first, Stream returns its error; later than that
+// Stream panics, which ends the connection, so that the client does not take what it has for complete.
+func Stream(c *gin.Context, msg Text, pieces func(write func([]byte)) error) error {
+	begun := false
+	err := pieces(func(piece []byte) {
+		if !begun {
+			begun = true
+			lang := languageOf(c.Request)
+			header := c.Writer.Header()
+			header["Content-Language"] = lang.header
+			header.Set("Content-Type", jsonType)
+			c.Status(http.StatusOK)
+			piece = append(appendPrefix(nil, 0, lang.of(msg)), piece...)
+		}
+		_, _ = c.Writer.Write(piece) // if the client has gone, the context of the request has ended
+	})
+	switch {
+	case err != nil && !begun:
+		return err
+	case err != nil:
+		panic(fmt.Errorf("stream data: %w", err))
+	}
+	_, _ = c.Writer.WriteString("}\n")
+	return nil
+}
+
+// jsonType is the Content-Type of every response in the envelope.
+const jsonType = "application/json; charset=utf-8"
+
+// appendPrefix appends what precedes the data.
+func appendPrefix(dst []byte, code int, msg string) []byte {
 	dst = append(dst, `{"code":`...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
 	dst = append(dst, `,"msg":`...)
 	dst = AppendString(dst, msg)
-	dst = append(dst, `,"data":`...)
+	return append(dst, `,"data":`...)
+}
+
+func appendEnvelope(dst []byte, code int, msg string, data any) ([]byte, error) {
+	dst = appendPrefix(dst, code, msg)
 	switch data := data.(type) {
 	case appender:
 		dst = data.AppendJSON(dst)

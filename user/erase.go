@@ -2,47 +2,54 @@ package user
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"userorder/auth"
 	"userorder/database"
-	"userorder/event"
 )
 
-// export is all that the module keeps of an account.
-type export struct {
-	Account  managed        `json:"account"`
-	Sessions []shownSession `json:"sessions"`
-	Events   []event.Event  `json:"events"` // the oldest first
-}
-
-// export returns all that is kept of the caller, or errNotFound. The address of another account that has done something
-// to it is that person's.
-func (s *service) export(ctx context.Context, caller auth.Caller) (e export, err error) {
-	if e.Account, err = s.store.managedByID(ctx, caller.UserID); err != nil {
-		return export{}, err
+// export writes all that is kept of the caller as a JSON object, piece by piece: there may be millions of events. It returns
+// errNotFound. The address of another account that has done something to the caller's is that person's, and left out.
+func (s *service) export(ctx context.Context, caller auth.Caller, write func([]byte)) error {
+	var head struct {
+		Account  managed        `json:"account"`
+		Sessions []shownSession `json:"sessions"`
 	}
-	if e.Sessions, err = s.sessions(ctx, caller); err != nil {
-		return export{}, err
+	var err error
+	if head.Account, err = s.store.managedByID(ctx, caller.UserID); err != nil {
+		return err
+	}
+	if head.Sessions, err = s.sessions(ctx, caller); err != nil {
+		return err
 	}
 	const page = 1000
-	e.Events = []event.Event{}
-	for last, more := int64(0), true; more; {
-		events, err := events.Page(ctx, s.store.db, caller.UserID, last, page)
-		if err != nil {
-			return export{}, err
-		}
-		for _, event := range events {
-			if event.Actor != 0 && event.Actor != caller.UserID {
-				event.Address = ""
+	list, err := events.Page(ctx, s.store.db, caller.UserID, 0, page)
+	if err != nil {
+		return err
+	}
+	begin, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	write(append(begin[:len(begin)-1], `,"events":[`...))
+	for separator := ""; len(list) > 0; separator = "," {
+		for i := range list {
+			if actor := list[i].Actor; actor != 0 && actor != caller.UserID {
+				list[i].Address = ""
 			}
-			e.Events = append(e.Events, event)
 		}
-		if more = len(events) == page; more {
-			last = events[page-1].ID
+		text, err := json.Marshal(list)
+		if err != nil {
+			return err
+		}
+		write(append([]byte(separator), text[1:len(text)-1]...))
+		if list, err = events.Page(ctx, s.store.db, caller.UserID, list[len(list)-1].ID, page); err != nil {
+			return err
 		}
 	}
-	return e, nil
+	write([]byte("]}"))
+	return nil
 }
 
 // erase removes an account and all that is kept of the person. What was ordered keeps the number, which is never given out

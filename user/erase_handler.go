@@ -11,11 +11,9 @@ var msgErased = httpapi.Text{ZH: "注销成功", EN: "the account is erased"}
 
 // export serves GET /user/export.
 func (h handler) export(c *gin.Context) error {
-	all, err := h.service.export(c.Request.Context(), auth.CallerOf(c))
-	if err != nil {
-		return err
-	}
-	return httpapi.OK(c, httpapi.MsgFound, all)
+	return httpapi.Stream(c, httpapi.MsgFound, func(write func([]byte)) error {
+		return h.service.export(c.Request.Context(), auth.CallerOf(c), write)
+	})
 }
 
 // erase serves DELETE /user/account.
