@@ -148,10 +148,11 @@ func urlOf(servers ...*postgres) string {
 // stop sends SIGINT (fast shutdown) or SIGQUIT (immediate shutdown, as in a crash) and waits for the end.
 func (p *postgres) stop(t *testing.T, signal syscall.Signal) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(p.pid(t), signal))
+	pid := p.pid(t) // which is gone with its file a moment before the process ends
+	require.NoError(t, syscall.Kill(pid, signal))
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(p.dir, "data", "postmaster.pid"))
-		return errors.Is(err, os.ErrNotExist) || syscall.Kill(p.pid(t), 0) != nil
+		return errors.Is(err, os.ErrNotExist) || syscall.Kill(pid, 0) != nil
 	}, 20*time.Second, 5*time.Millisecond, "PostgreSQL does not stop")
 	p.end()
 }
