@@ -114,8 +114,11 @@ func (e *Ended) follow(ctx context.Context) error {
 	return errReplaced
 }
 
-// Issuer returns the iss of tokens for the database.
+// Issuer returns the iss of tokens for the database, "" for a nil Ended.
 func (e *Ended) Issuer() string {
+	if e == nil {
+		return ""
+	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.issuer
@@ -148,14 +151,22 @@ func (e *Ended) add(sessions []endedSession) {
 	}
 }
 
-func (e *Ended) has(session int64) bool {
-	if e == nil || session == 0 {
-		return false
+// check makes the checks of a token that depend on the accounts' database, if that is known.
+func (e *Ended) check(v verified) error {
+	if e == nil {
+		return nil
 	}
 	e.mu.RLock()
-	defer e.mu.RUnlock()
-	_, ended := e.until[session]
-	return ended
+	issuer := e.issuer
+	_, over := e.until[v.caller.SessionID]
+	e.mu.RUnlock()
+	switch {
+	case v.issued && v.issuer != issuer:
+		return refuse(unsupported, "iss names another database")
+	case over:
+		return refuse(ended, "the session %d has ended", v.caller.SessionID)
+	}
+	return nil
 }
 
 // Check returns an error if the list has not been read for 10 s, so that tokens of sessions that other processes have

@@ -82,7 +82,7 @@ func (t *Tokens) Issue(caller Caller) (token string, err error) {
 
 func (t *Tokens) issue(caller Caller, now, expires time.Time) (token string, err error) {
 	c := claimsOf(caller)
-	c.Issuer = t.issuer()
+	c.Issuer = t.ended.Issuer()
 	c.IssuedAt = jwt.NewNumericDate(now)
 	c.ExpiresAt = jwt.NewNumericDate(expires)
 	c.ID = rand.Text()
@@ -91,14 +91,6 @@ func (t *Tokens) issue(caller Caller, now, expires time.Time) (token string, err
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	return token, nil
-}
-
-// issuer returns the iss of tokens, "" if the accounts' database is not known.
-func (t *Tokens) issuer() string {
-	if t.ended == nil {
-		return ""
-	}
-	return t.ended.Issuer()
 }
 
 // Access is what a login grants, as clients see it.
@@ -122,7 +114,7 @@ func (t *Tokens) Grant(s Session) (Access, error) {
 	refresh := RefreshToken{SessionID: s.ID, UserID: s.UserID, Counter: s.Counter}
 	return Access{
 		Token: token, UserID: s.UserID, ExpiresIn: int64(life.Seconds()),
-		RefreshToken: refresh.encode(refreshKey(t.secret, t.issuer())), RefreshExpiresIn: int64(left.Round(time.Second).Seconds()),
+		RefreshToken: refresh.encode(refreshKey(t.secret, t.ended.Issuer())), RefreshExpiresIn: int64(left.Round(time.Second).Seconds()),
 	}, nil
 }
 
@@ -130,7 +122,7 @@ func (t *Tokens) Grant(s Session) (Access, error) {
 func (t *Tokens) ParseRefresh(text string) (RefreshToken, error) {
 	keys := make([][]byte, len(t.keys.Keys))
 	for i, secret := range t.keys.Keys {
-		keys[i] = refreshKey(secret.([]byte), t.issuer())
+		keys[i] = refreshKey(secret.([]byte), t.ended.Issuer())
 	}
 	return decodeRefresh(text, keys)
 }
@@ -165,23 +157,10 @@ func (t *Tokens) verify(token string) (*Caller, error) {
 	if !cached {
 		t.cache.put(key, v)
 	}
-	if err := t.checkDatabase(v); err != nil {
+	if err := t.ended.check(v); err != nil {
 		return nil, err
 	}
 	return v.caller, nil
-}
-
-// checkDatabase makes the checks that depend on the accounts' database, if that is known.
-func (t *Tokens) checkDatabase(v verified) error {
-	switch {
-	case t.ended == nil:
-		return nil
-	case v.issued && v.issuer != t.ended.Issuer():
-		return refuse(unsupported, "iss names another database")
-	case t.ended.has(v.caller.SessionID):
-		return refuse(ended, "the session %d has ended", v.caller.SessionID)
-	}
-	return nil
 }
 
 // parse makes all checks that do not depend on the time.

@@ -93,7 +93,11 @@ func applyUpdate(tx *auth.SessionTx, account int64, u update, actor int64, from 
 	}
 	if u.disabled != nil && *u.disabled != user.Disabled {
 		user.Disabled = *u.disabled
-		happened = append(happened, map[bool]string{true: eventDisabled, false: eventEnabled}[user.Disabled])
+		if user.Disabled {
+			happened = append(happened, eventDisabled)
+		} else {
+			happened = append(happened, eventEnabled)
+		}
 	}
 	disabledAt := int64(0)
 	if user.Disabled {
