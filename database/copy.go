@@ -16,6 +16,7 @@ type Table struct {
 	Name     string
 	Columns  []string // all of them, the primary key first
 	Identity bool     // the database generates the key
+	Derived  bool     // migrations, or triggers of tables before it, fill it: Copy clears it before it copies the rows
 }
 
 // copier is what Copy, and Open, need of an engine besides the methods of DB.
@@ -61,6 +62,11 @@ func Copy(
 		return err
 	}
 	for _, table := range tables {
+		if table.Derived {
+			if err := clearTable(ctx, to, table); err != nil {
+				return fmt.Errorf("clear %s: %w", table.Name, err)
+			}
+		}
 		if err := copyTable(ctx, from, to, table, progress); err != nil {
 			return fmt.Errorf("copy %s: %w", table.Name, err)
 		}
@@ -103,6 +109,7 @@ func prepareTarget(ctx context.Context, to *DB, tables []Table) error {
 			if err := clearTable(ctx, to, table); err != nil {
 				return fmt.Errorf("clear %s: %w", table.Name, err)
 			}
+		case table.Derived: // cleared when its turn comes
 		default:
 			var one int
 			err := to.QueryRow(ctx, "SELECT 1 FROM "+table.Name+" LIMIT 1").Scan(&one)

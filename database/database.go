@@ -29,6 +29,7 @@ type engine interface {
 	exec(ctx context.Context, query string, args, dest []any) (rows int64, err error)    // dest is nil if there are no rows
 	insert(ctx context.Context, query string, args []any) (id int64, err error)
 	write(ctx context.Context, fn func(*Tx) error) error
+	settled(ctx context.Context, table string) (id int64, err error)
 	ping(ctx context.Context) error
 	stats() Stats
 	requireNewKeys(ctx context.Context, tables []Table) error
@@ -182,6 +183,21 @@ func (db *DB) ExecRow(ctx context.Context, query string, args ...any) *Row {
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return db.engine.write(ctx, fn)
 }
+
+// Settled returns an id up to which the rows of a table are settled: none with this id or a lower one can be added any
+// more. A query that begins later sees all of them. So whoever reads a table to which rows are only added, up to this id
+// and in the order of ids, misses none and needs to remember only the last one. The key of the table is id, which the database
+// generates.
+//
+// On PostgreSQL a transaction that has inserted into the table and stays open holds up the result. Settled waits some 30 ms
+// for it and then returns what it knows; in a process that has just been started that may be 0.
+func (db *DB) Settled(ctx context.Context, table string) (id int64, err error) {
+	id, err = db.engine.settled(ctx, table)
+	return id, classify(err)
+}
+
+// lastKey returns a query for the highest key in a table.
+func lastKey(table string) string { return "SELECT coalesce(max(id), 0) FROM " + table }
 
 // Ping reports whether the database can serve requests. It blocks for 5 seconds at most.
 func (db *DB) Ping(ctx context.Context) error {

@@ -36,6 +36,7 @@ type postgresServer struct {
 	db       *sql.DB  // the same pool, for goose and Copy
 	readOnly bool     // the URL accepts a server that is read-only
 	keys     sync.Map // remedies for unique indexes by schema and name, as remedyOf returns them
+	settling sync.Map // *settling by the name of the table
 }
 
 func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {
@@ -110,7 +111,8 @@ func (p *postgresServer) stats() Stats {
 	}
 }
 
-// queryRow retries after the loss of a connection: a query that runs twice does no harm.
+// queryRow retries after the loss of a connection, or of a race with writers where transactions are serializable: a query
+// that runs twice does no harm.
 func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest []any) error {
 	return p.query(ctx, func(c postgresConn) error {
 		_, err := c.run(query, args, dest)
@@ -128,7 +130,8 @@ func (p *postgresServer) each(ctx context.Context, query string, args []any, beg
 func (p *postgresServer) query(ctx context.Context, statement func(postgresConn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return p.retry(ctx, isLost, func() error {
+	again := func(err error) bool { return isLost(err) || lostToAnother(err) }
+	return p.retry(ctx, again, func() error {
 		conn, err := p.conns.Acquire(ctx)
 		if err != nil {
 			return err

@@ -241,6 +241,11 @@ func (f *besideFile) ping(ctx context.Context) error {
 	return f.queryRow(ctx, "SELECT count(*) FROM sqlite_schema", nil, []any{&tables})
 }
 
+func (f *besideFile) settled(ctx context.Context, table string) (id int64, err error) {
+	err = f.queryRow(ctx, lastKey(table), nil, []any{&id})
+	return id, err
+}
+
 func (f *besideFile) stats() Stats { return Stats{} }
 
 // requireNewKeys has nothing to do, as that of sqliteFile.

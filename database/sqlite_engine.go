@@ -162,6 +162,12 @@ func (f *sqliteFile) ping(ctx context.Context) error {
 // requireNewKeys has nothing to do: SQLite generates keys beyond the highest one in the table, whatever its sequence says.
 func (f *sqliteFile) requireNewKeys(context.Context, []Table) error { return nil }
 
+// settled returns the highest key: SQLite has one writer at a time, so no row with a lower one can follow.
+func (f *sqliteFile) settled(ctx context.Context, table string) (id int64, err error) {
+	err = f.queryRow(ctx, lastKey(table), nil, []any{&id})
+	return id, err
+}
+
 func (f *sqliteFile) stats() Stats { return f.readers.stats() }
 
 // resume finds out whether the file can be written again. It first moves the log into the file, which frees space: the
