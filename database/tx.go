@@ -12,7 +12,7 @@ const maxRows = 1000
 // should be bounded by LIMIT: more than 1,000 rows are an error. Collect blocks, retries and fails as QueryRow does, but
 // no rows are no error. An error of read is returned as it is.
 //
-// Read must call Scan of its Row once and do little else: it holds a connection.
+// Read must call Scan of its Row once and do little else: it holds a connection. It must not keep the Row.
 func Collect[T any](ctx context.Context, db *DB, read func(*Row) (T, error), query string, args ...any) ([]T, error) {
 	var c collector[T]
 	err := db.engine.each(ctx, query, args, c.begin, c.row(read))
@@ -38,14 +38,19 @@ type collector[T any] struct {
 func (c *collector[T]) begin() { c.list, c.failed = nil, nil }
 
 func (c *collector[T]) row(read func(*Row) (T, error)) rowFunc {
+	one := new(Row)
 	return func(scan func(dest []any) error) error {
 		if len(c.list) == maxRows {
 			return fmt.Errorf("%w: more than %d rows", errMisuse, maxRows)
 		}
-		item, err := read(&Row{scan: scan})
+		one.scan = scan
+		item, err := read(one)
 		if err != nil {
 			c.failed = err
 			return err
+		}
+		if c.list == nil {
+			c.list = make([]T, 0, 24) // most lists are a page of 20, and one more
 		}
 		c.list = append(c.list, item)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 )
@@ -24,12 +25,30 @@ func write(c *gin.Context, status, code int, msg Text, data any) {
 	lang := languageOf(c.Request)
 	exchangeOf(c).code = code
 	c.Writer.Header()["Content-Language"] = lang.header
-	body, err := appendEnvelope(make([]byte, 0, 256), code, lang.of(msg), data)
+	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool has nothing else
+	body, err := appendEnvelope((*buffer)[:0], code, lang.of(msg), data)
 	if err != nil {
 		panic(fmt.Errorf("encode the data of a response: %w", err)) // its type has no JSON
 	}
+	if len(body) > unchunked {
+		c.Writer.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	c.Data(status, jsonType, body)
+	if *buffer = body; cap(body) <= maxBuffer {
+		buffers.Put(buffer)
+	}
 }
+
+// unchunked is the size, in bytes, up to which net/http finds out the Content-Length by itself. It sends more in chunks.
+const unchunked = 2 << 10
+
+// buffers holds memory for bodies. Most responses are some 200 bytes, a list is some kilobytes.
+var buffers = sync.Pool{New: func() any {
+	buffer := make([]byte, 0, 256)
+	return &buffer
+}}
+
+const maxBuffer = 64 << 10 // larger ones are not kept
 
 // Stream answers with a success whose data is written piece by piece, for what may be too large for memory. Pieces calls
 // its argument with each part of the JSON object. If it fails before the first, Stream returns its error; later than that

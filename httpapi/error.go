@@ -13,6 +13,7 @@ type Error struct {
 	Limit        string        // name of the exceeded limit, for logs and metrics; "" for none
 
 	fields []fieldError
+	data   any // nil for {}
 }
 
 // fieldError is the fault of one field of a body.
@@ -29,6 +30,13 @@ func (e *Error) After(wait time.Duration) *Error {
 	later := *e
 	later.RetryAfter = wait
 	return &later
+}
+
+// With returns a copy of e that carries data, which is an object in JSON.
+func (e *Error) With(data any) *Error {
+	detailed := *e
+	detailed.data = data
+	return &detailed
 }
 
 // NewError returns an error of the request or the server: its code is its status.

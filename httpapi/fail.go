@@ -41,7 +41,7 @@ func Fail(c *gin.Context, err error) {
 	if x.isStranger(c, public.Status) {
 		dismiss(c, public.Status)
 	}
-	write(c, public.Status, public.Code, public.Msg, public.data(c.Request))
+	write(c, public.Status, public.Code, public.Msg, public.details(c.Request))
 	c.Abort()
 }
 
@@ -90,9 +90,12 @@ func (e *Error) fieldNames() string {
 	return strings.Join(names, ",")
 }
 
-// data returns {} or {"errors":[{"field":"email","msg":"…"}]}.
-func (e *Error) data(r *http.Request) any {
-	if len(e.fields) == 0 {
+// details returns the data of the response: {"errors":[{"field":"email","msg":"…"}]}, what With was given, or {}.
+func (e *Error) details(r *http.Request) any {
+	switch {
+	case e.data != nil:
+		return e.data
+	case len(e.fields) == 0:
 		return Empty{}
 	}
 	lang := languageOf(r)

@@ -15,16 +15,28 @@ type appender interface {
 
 // AppendString appends text as a JSON string. It replaces invalid UTF-8 with U+FFFD.
 func AppendString(dst []byte, text string) []byte {
-	plain := utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
-		return r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029'
-	})
-	if !plain {
+	if !isPlain(text) {
 		quoted, _ := marshal(text) // cannot fail for a string
 		return append(dst, quoted...)
 	}
 	dst = append(dst, '"')
 	dst = append(dst, text...)
 	return append(dst, '"')
+}
+
+// isPlain reports whether text is its own JSON.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		switch b := text[i]; {
+		case b < ' ', b == '"', b == '\\':
+			return false
+		case b >= utf8.RuneSelf:
+			return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+				return r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029'
+			})
+		}
+	}
+	return true
 }
 
 // marshal is json.Marshal without the escaping of <, > and &.

@@ -46,3 +46,9 @@ func languageOf(r *http.Request) locale {
 
 // InWords returns a function that gives texts in the language that a request asks for. It does not hold the request.
 func InWords(c *gin.Context) func(Text) string { return languageOf(c.Request).of }
+
+// Language returns the code of the language that a request is answered in.
+func Language(c *gin.Context) string { return languageOf(c.Request).header[0] }
+
+// SetLanguage has a request answered in the language with a code, whatever it asks for.
+func SetLanguage(c *gin.Context, code string) { c.Request.Header["Accept-Language"] = []string{code} }

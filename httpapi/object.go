@@ -75,6 +75,15 @@ func (o Object) Misspelled(name string) bool {
 	return false
 }
 
+// Text returns the value of a member if it is a string.
+func (o Object) Text(name string) (value string, ok bool) {
+	text := o[name]
+	if len(text) == 0 || text[0] != '"' {
+		return "", false
+	}
+	return unquote(text), true
+}
+
 func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
 
 // unquote returns the value of a JSON string.

@@ -180,7 +180,9 @@ func (s *statement) column(i int32, to any) error {
 		}
 	case *string:
 		if kind == sqlite3.SQLITE_TEXT {
-			*to = s.textAt(i)
+			if text := s.bytesAt(i); *to != string(text) { // rows of a list often repeat a text: it is not copied again
+				*to = string(text)
+			}
 			return nil
 		}
 	case sql.Scanner:
@@ -202,9 +204,12 @@ func (s *statement) value(kind, i int32) any {
 	return nil
 }
 
-func (s *statement) textAt(i int32) string {
+func (s *statement) textAt(i int32) string { return string(s.bytesAt(i)) }
+
+// bytesAt returns a text without copying it: it is good until the next step.
+func (s *statement) bytesAt(i int32) []byte {
 	address := sqlite3.Xsqlite3_column_text(s.c.tls, s.stmt, i)
-	return string(memory(address, int(sqlite3.Xsqlite3_column_bytes(s.c.tls, s.stmt, i))))
+	return memory(address, int(sqlite3.Xsqlite3_column_bytes(s.c.tls, s.stmt, i)))
 }
 
 // reset makes the statement ready for its next run and releases its lock on the file. Its result code only repeats
