@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	".": {"auth", "database", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "worker"},
 
 	"user":  {"auth", "database", "event", "httpapi", "worker"},
-	"order": {"auth", "database", "httpapi"},
+	"order": {"auth", "database", "httpapi", "worker"},
 
 	"auth":      {"database", "disk", "httpapi"},
 	"event":     {"database", "httpapi"},

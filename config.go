@@ -17,6 +17,7 @@ import (
 	"userorder/auth"
 	"userorder/database"
 	"userorder/httpapi"
+	"userorder/order"
 	"userorder/settings"
 	"userorder/user"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	TokenTTL        time.Duration
 	SessionTTL      time.Duration
 	Mail            Mail
+	OrderExpiry     time.Duration // 0: off
+	StaffOrders     bool          // only staff may create orders
 	HashConcurrency int
 	TrustedProxies  []netip.Prefix
 	Origins         []string
@@ -103,6 +106,8 @@ func readConfig(s *settings.Reader) Config {
 	readDatabases(s, &cfg)
 	readSecrets(s, &cfg)
 	cfg.Mail = readMail(s)
+	cfg.OrderExpiry = settings.Value(s, "ORDER_EXPIRY", "off", "after which time an order that nobody has paid is cancelled, like 48h", order.ParseExpiry)
+	cfg.StaffOrders = s.OneOf("ORDER_CREATION", "who may create orders: anyone for themselves, or staff alone", "anyone", "staff") == "staff"
 	cfg.Traces = readTracing(s)
 	return cfg
 }

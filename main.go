@@ -161,11 +161,14 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 		s.metrics.WatchHashing(users.Hashing)
 	}
 	if cfg.serves("order") {
-		orders, err := order.New(ctx, order.Config{DB: s.databases["order"], Tokens: tokens})
+		orders, err := order.New(ctx, order.Config{
+			DB: s.databases["order"], Tokens: tokens, Expiry: cfg.OrderExpiry, StaffOnly: cfg.StaffOrders,
+		})
 		if err != nil {
 			return nil, err
 		}
 		orders.Mount(s.engine.Group("/order"))
+		s.jobs = append(s.jobs, orders.Jobs()...)
 	}
 	return s, openapi.Mount(s.engine, telemetry.ReadBuild().Version)
 }

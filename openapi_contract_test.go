@@ -103,7 +103,7 @@ func paths(document tree) map[string]tree {
 	return all
 }
 
-// closeAnswers forbids fields that a schema does not name, unless it is a request's.
+// closeAnswers forbids fields that a schema does not name, unless it is a request's or says what others may be.
 func closeAnswers(document tree) {
 	requests := map[string]bool{}
 	for _, item := range paths(document) {
@@ -115,7 +115,8 @@ func closeAnswers(document tree) {
 		}
 	}
 	for name, schema := range document["components"].(tree)["schemas"].(tree) {
-		if schema := schema.(tree); schema["type"] == "object" && !requests["#/components/schemas/"+name] {
+		schema := schema.(tree)
+		if schema["type"] == "object" && schema["additionalProperties"] == nil && !requests["#/components/schemas/"+name] {
 			schema["additionalProperties"] = false
 		}
 	}

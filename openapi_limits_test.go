@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,6 +27,14 @@ func TestTheLimitsInTheDocumentAreThoseOfTheService(t *testing.T) {
 		return string(body)
 	}
 	repeat := strings.Repeat
+	metadata := func(object string) string { return `{"product":"p","price":1,"metadata":` + object + `}` }
+	members := func(count int) string {
+		var list []string
+		for i := range count {
+			list = append(list, fmt.Sprintf(`"%d":""`, i))
+		}
+		return strings.Join(list, ",")
+	}
 	for _, test := range []struct {
 		line, body string
 		valid      bool
@@ -98,11 +107,61 @@ func TestTheLimitsInTheDocumentAreThoseOfTheService(t *testing.T) {
 		{"POST /order/create", `{"userid":"01","product":"p","price":1}`, false},
 		{"POST /order/create", `{"userid":0,"product":"p","price":1}`, false},
 		{"POST /order/create", `{"userid":1.5,"product":"p","price":1}`, false},
+		{"POST /order/create", metadata(`{"` + repeat("名", 40) + `":"` + repeat("值", 500) + `","b":"a\r\nb","c":""}`), true},
+		{"POST /order/create", metadata(`{` + members(20) + `}`), true},
+		{"POST /order/create", metadata(`{}`), true},
+		{"POST /order/create", metadata(`{` + members(21) + `}`), false},
+		{"POST /order/create", metadata(`{"` + repeat("名", 41) + `":"x"}`), false},
+		{"POST /order/create", metadata(`{"a":"` + repeat("值", 501) + `"}`), false},
+		{"POST /order/create", metadata(`{"":"x"}`), false},
+		{"POST /order/create", metadata(`{"a\n":"x"}`), false},
+		{"POST /order/create", metadata(`{"a":"x\t"}`), false},
+		{"POST /order/create", metadata(`{"a":"x\u0085"}`), false},
+		{"POST /order/create", metadata(`{"a":1}`), false},
+		{"POST /order/create", metadata(`{"a":null}`), false},
+		{"POST /order/create", metadata(`null`), false},
+		{"POST /order/create", metadata(`["a"]`), false},
+		{"GET /order/list?userid=all&status=paid&limit=100&after=9223372036854775807&more=1", "", true},
+		{"GET /order/list?userid=7&status=cancelled", "", true},
+		{"GET /order/list?status=PAID", "", false},
+		{"GET /order/list?userid=ALL", "", false},
+		{"GET /order/list?userid=0", "", false},
+		{"GET /order/list?after=0", "", false},
+		{"GET /order/list?limit=101", "", false},
+		{"GET /order/events?after=0&limit=1", "", true},
+		{"GET /order/events?after=9223372036854775807", "", true},
+		{"GET /order/events?after=00", "", false},
+		{"GET /order/events?after=-1", "", false},
+		{"GET /order/events?limit=0", "", false},
+		{"POST /order/status/1", `{"status":"paid","note":"` + repeat("说", 199) + `\n"}`, true},
+		{"POST /order/status/1", `{"status":"created","note":"","more":1}`, true},
+		{"POST /order/status/1", `{"status":"Paid"}`, false},
+		{"POST /order/status/1", `{"status":""}`, false},
+		{"POST /order/status/1", `{"status":null}`, false},
+		{"POST /order/status/1", `{"note":"x"}`, false},
+		{"POST /order/status/1", `{"status":"paid","note":null}`, false},
+		{"POST /order/status/1", `{"status":"paid","note":"a\u0007"}`, false},
+		{"POST /order/status/1", `{"status":"paid","note":"` + repeat("说", 201) + `"}`, false},
+		{"POST /order/status/x", `{"status":"paid"}`, false},
+		{"GET /order/history/9223372036854775807", "", true},
+		{"GET /order/history/0", "", false},
 	} {
 		r := httpapitest.Request(test.line, token, test.body)
 		err := c.allows(r)
 		require.Equal(t, test.valid, err == nil, "%s %s: the document says %v", test.line, test.body, err)
 		w := c.send(t, api.engine, r)
 		require.Equal(t, test.valid, w.Code == 200, "%s %s: %s", test.line, test.body, w.Body)
+	}
+	// A schema cannot count all names and values together.
+	for size, want := range map[int]int{4 << 10: 200, 4<<10 + 1: 400} {
+		list := []string{}
+		for i := range 9 {
+			length := min(500, size)
+			list = append(list, fmt.Sprintf(`"%d":"%s"`, i, repeat("x", max(0, length-1))))
+			size -= length
+		}
+		r := httpapitest.Request("POST /order/create", token, metadata("{"+strings.Join(list, ",")+"}"))
+		require.NoError(t, c.allows(r))
+		require.Equal(t, want, c.send(t, api.engine, r).Code)
 	}
 }

@@ -47,6 +47,11 @@ func send(method, url, token, body string) reply {
 }
 
 func sendBy(client *http.Client, method, url, token, body string) (answer reply) {
+	return sendWith(client, nil, method, url, token, body)
+}
+
+// sendWith is sendBy with headers besides, each a name and a value.
+func sendWith(client *http.Client, headers [][2]string, method, url, token, body string) (answer reply) {
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return reply{}
@@ -56,6 +61,9 @@ func sendBy(client *http.Client, method, url, token, body string) (answer reply)
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for _, header := range headers {
+		r.Header.Add(header[0], header[1])
 	}
 	response, err := client.Do(r)
 	if err != nil {

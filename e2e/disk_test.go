@@ -44,12 +44,15 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
 	base := p.url(t)
 	l, session := newLedger(login(t, base)), begin(t, base)
+	m := newMovers(l.token, clerk(t, base, "sqlite:"+disk+"/app.db"))
 	for range rounds(2, 10) {
 		before := len(l.orders)
-		wait := l.writeAll(t, base, 8)
+		order := create(base, l.token, "to be paid").Data.ID
+		wait, waitMovers := l.writeAll(t, base, 6), m.writeAll(base, 4)
 		time.Sleep(100 * time.Millisecond)
 		inflate(t, filepath.Join(disk, "balloon"))
 		wait() // until a write finds no free page
+		waitMovers()
 		require.Greater(t, len(l.orders), before, "nothing was written in this round")
 		answer := create(base, l.token, "one more")
 		require.Equal(t, 503, answer.status, answer.body)
@@ -57,8 +60,21 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 		readyWithin(t, base, time.Second, 503)
 		require.Equal(t, 200, send("GET", base+"/healthz", "", "").status)
 		require.Equal(t, 200, send("GET", base+"/user/info", l.token, "").status)
-		require.Equal(t, 503, refresh(base, session.RefreshToken).status)
+		for answer = refresh(base, session.RefreshToken); answer.ok(); answer = refresh(base, session.RefreshToken) {
+			session = answer.Data // it needs fewer pages than an order
+		}
+		require.Equal(t, 503, answer.status, answer.body)
+		answer = moveOn(base, m.staff, order, "paid")
+		events := 1
+		if answer.ok() { // a checkpoint may have made room in the log meanwhile
+			events++
+		} else {
+			require.Equal(t, 503, answer.status, answer.body)
+		}
 		l.checkFresh(t, base)
+		fresh, further := m.checkFresh(t, base) // a change is there with its event, or neither is
+		t.Logf("%d orders agree with their histories, %d of them are not known to the clients that move orders on", fresh, further)
+		require.Len(t, historyOf(t, base, m.staff, order), events)
 
 		require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
 		readyWithin(t, base, 5*time.Second, 200) // without a write by a client
@@ -67,11 +83,15 @@ func TestAFullDiskStopsWritingAndNothingElse(t *testing.T) {
 		answer = refresh(base, session.RefreshToken)
 		require.True(t, answer.ok(), answer.body)
 		session = answer.Data
+		paid, err := dataOf[placed](moveOn(base, m.staff, order, "paid"))
+		require.NoError(t, err)
+		requireAgreement(t, base, m.staff, paid)
 	}
 	p.stop(t)
 	requireWhole(t, filepath.Join(disk, "app.db"))
 	p = start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
 	l.checkAll(t, p.url(t))
+	requireEvents(t, p.url(t), m.staff)
 }
 
 // TestAFullDiskWhenTheWALIndexHasToGrow leaves room for the frames of an order but not for the WAL index, a file of

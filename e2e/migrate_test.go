@@ -39,7 +39,7 @@ func TestAServiceMovesFromAFileToPostgres(t *testing.T) {
 
 	command := userorder(t, dir, args)
 	require.Equal(t, 0, command.exit(t), said(t, command.stderr))
-	require.Regexp(t, `(?s)users: 1 of 1 rows\n.*orders: \d+ of \d+ rows\nAll rows of sqlite:data/app.db are in postgres://.*, and equal\. `,
+	require.Regexp(t, `(?s)users: 1 of 1 rows\n.*orders: \d+ of \d+ rows\n.*order_events: \d+ of \d+ rows\n.*order_events_begin: 1 of 1 rows\nAll rows of sqlite:data/app.db are in postgres://.*, and equal\. `,
 		said(t, command.stdout))
 	again := userorder(t, dir, args)
 	require.Equal(t, 1, again.exit(t))

@@ -93,7 +93,7 @@ func (r *reader) run(t *testing.T, block string) {
 	}
 	text := strings.Join(script, "")
 	text = strings.NewReplacer("localhost:5000", r.base, "localhost:5001", r.ops, "curl", "curl -sS", placeholder, r.postgres,
-		"TOKEN=eyJhbGciOi…", "TOKEN="+r.token, "TOKEN=AQAAAA…", "TOKEN="+r.refresh, "go run . ", r.binary+" ").Replace(text)
+		"TOKEN=eyJhbGciOi…", "TOKEN="+r.token, "STAFF=eyJhbGciOi…", "STAFF="+r.token, "TOKEN=AQAAAA…", "TOKEN="+r.refresh, "go run . ", r.binary+" ").Replace(text)
 	command := exec.Command("bash", "-euc", text)
 	command.Dir = r.dir
 	out, err := command.CombinedOutput()

@@ -46,3 +46,29 @@ until
 do :; done
 base=http://127.0.0.1:$port
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+
+# restart stops the service and starts it again, on the same port. The limits of the requests begin anew.
+restart() {
+	kill "$server"
+	wait "$server" || true
+	server=
+	start "$port"
+}
+
+# send PATH BODY prints the data that the service answers to a POST.
+send() {
+	node --input-type=module - "$base$1" "$2" <<-'END'
+		const [url, body] = process.argv.slice(2);
+		const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+		const { code, msg, data } = await response.json();
+		if (code !== 0) throw new Error(`${url}: ${msg}`);
+		console.log(JSON.stringify(data));
+	END
+}
+
+# staff registers the account clerk, grants it the role staff, and prints a token of it.
+staff() {
+	send /user/register '{"username": "clerk", "password": "test123", "email": "clerk@test.com"}' >/dev/null
+	(userorder "$port" grant clerk) >&2
+	send /user/login '{"username": "clerk", "password": "test123"}' | sed 's/.*"token":"\([^"]*\)".*/\1/'
+}

@@ -21,29 +21,33 @@ import (
 // tag in the first commit after a release.
 const previous = "af6ff67665713f1b443254eb21167a0862c101a2"
 
-// buildPrevious builds the previous release from the history of this repository. It skips the test if the commit is
+// withoutEvents is the last commit whose orders have no events. Unlike the previous release, which is older, it starts on
+// a newer schema that is compatible with it.
+const withoutEvents = "ba023b65e11d6d3857c071a9b62075e21387e60a"
+
+// buildCommit builds the program of a commit from the history of this repository. It skips the test if the commit is
 // missing, as in a shallow clone or a tarball.
-func buildPrevious(t *testing.T) (binary string) {
+func buildCommit(t *testing.T, commit, name string) (binary string) {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "source")
 	archive := source + ".zip"
-	git := exec.Command("git", "archive", "--format=zip", "--output="+archive, previous)
+	git := exec.Command("git", "archive", "--format=zip", "--output="+archive, commit)
 	git.Dir = ".."
 	if out, err := git.CombinedOutput(); err != nil { // no tool that could be installed: a tarball has no history
-		t.Skipf("needs a history that has the previous release: git archive: %v: %s", err, out)
+		t.Skipf("needs a history that has the commit: git archive: %v: %s", err, out)
 	}
 	files, err := zip.OpenReader(archive)
 	require.NoError(t, err)
 	require.NoError(t, os.CopyFS(source, files))
 	require.NoError(t, files.Close())
-	binary, err = compile(source, "previous")
+	binary, err = compile(source, name)
 	require.NoError(t, err)
 	return binary
 }
 
 func TestUpgradeFromThePreviousRelease(t *testing.T) {
 	t.Parallel()
-	binary := buildPrevious(t)
+	binary := buildCommit(t, previous, "previous")
 	t.Run("replicas of both releases serve one database under load", func(t *testing.T) {
 		t.Parallel()
 		upgradeReplicas(t, binary)
@@ -51,6 +55,14 @@ func TestUpgradeFromThePreviousRelease(t *testing.T) {
 	t.Run("a file of the previous release is opened with all its rows", func(t *testing.T) {
 		t.Parallel()
 		upgradeFile(t, binary)
+	})
+	t.Run("a file goes back and forth between the releases", func(t *testing.T) {
+		t.Parallel()
+		upgradeAndReturn(t, binary)
+	})
+	t.Run("orders of both releases move to PostgreSQL and back", func(t *testing.T) {
+		t.Parallel()
+		moveThereAndBack(t, binary)
 	})
 }
 
@@ -67,6 +79,9 @@ func upgradeReplicas(t *testing.T, binary string) {
 	byOld.await(t, 50)
 
 	after := start(t, t.TempDir(), "DATABASE_URL="+url).url(t) // migrates while the other serves
+	staff := clerk(t, after, url)
+	follower := &follower{token: staff}
+	waitReader := follower.follow(t, after, over)
 	byNew := newLedger(login(t, after))
 	waitNew := byNew.writeOn(t, after, 2, over)
 	accounts = append(accounts, registerAccounts(t, after, "new")...)
@@ -81,6 +96,7 @@ func upgradeReplicas(t *testing.T, binary string) {
 	close(over)
 	waitOld()
 	waitNew()
+	waitReader()
 
 	for _, l := range []*ledger{byOld, byNew} {
 		require.Zero(t, l.unknown+l.unavailable, "a request failed")
@@ -92,7 +108,9 @@ func upgradeReplicas(t *testing.T, binary string) {
 		readyWithin(t, base, time.Second, 200)
 	}
 	const others = 2 * 2 // orders of requireOneService, half of them cancelled
-	requireRows(t, "pgx", url, len(accounts)+2, byOld.count()+byNew.count()+others, byOld.cancellations()+byNew.cancellations()+others/2)
+	follower.catchUp(t, after)
+	require.Equal(t, requireEventsSince(t, after, staff, others, byOld, byNew), follower.events, "a reader sees what was there when it began")
+	requireRows(t, "pgx", url, len(accounts)+3, byOld.count()+byNew.count()+others, byOld.cancellations()+byNew.cancellations()+others/2)
 	replica.stop(t)
 	require.True(t, create(after, byOld.token, "after the upgrade").ok())
 }
@@ -114,13 +132,15 @@ func upgradeFile(t *testing.T, binary string) {
 	require.Contains(t, said(t, p.stdout), " database=existing ")
 	l.checkAll(t, base)
 	requireAccounts(t, base, accounts)
+	staff := clerk(t, base, "sqlite:"+filepath.Join(dir, "data", "app.db"))
+	requireEventsSince(t, base, staff, 0, l)
 	answer := create(base, l.token, "after the upgrade")
 	require.True(t, answer.ok(), answer.body)
 	require.NotContains(t, l.orders, answer.Data.ID, "an id was used again")
 	p.stop(t)
 	file := filepath.Join(dir, "data", "app.db")
 	requireWhole(t, file)
-	requireRows(t, "sqlite", "file:"+file+"?mode=ro", len(accounts)+1, l.count()+1, l.cancellations())
+	requireRows(t, "sqlite", "file:"+file+"?mode=ro", len(accounts)+2, l.count()+1, l.cancellations())
 }
 
 // account is a registered account.

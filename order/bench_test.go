@@ -20,6 +20,18 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
+// BenchmarkList measures GET /order/list, with 20 orders, without the network.
+func BenchmarkList(b *testing.B) {
+	engine, token := newBenchmark(b)
+	for range 20 {
+		ask(b, engine, token, "POST /order/create", `{"product":"product1","price":100.0}`)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		ask(b, engine, token, "GET /order/list", "")
+	}
+}
+
 // BenchmarkCreate measures POST /order/create without the network, from 64 callers that share commits.
 func BenchmarkCreate(b *testing.B) {
 	engine, token := newBenchmark(b)
@@ -36,7 +48,7 @@ func BenchmarkCreate(b *testing.B) {
 // newBenchmark returns the module on an engine of its own and a token of the user that order 1 belongs to.
 func newBenchmark(b *testing.B) (engine http.Handler, token string) {
 	c := alone(b, databasetest.Open(b, databasetest.SQLite(b)))
-	_, err := c.module.handler.service.create(b.Context(), 7, "product1", 10000)
+	_, err := c.module.handler.service.create(b.Context(), plainDraft(7))
 	require.NoError(b, err)
 	return c.engine, c.token(7)
 }

@@ -30,7 +30,7 @@ type client struct {
 }
 
 func alone(t testing.TB, db *database.DB) client {
-	return mounted(t, Config{DB: db}, slog.DiscardHandler)
+	return mounted(t, Config{DB: db}, discard)
 }
 
 // mounted is alone for any configuration, whose tokens are its own, and any log.
@@ -49,9 +49,24 @@ func mounted(t testing.TB, cfg Config, log slog.Handler) client {
 }
 
 func (c client) token(user int64) string {
-	token, err := c.module.tokens.Issue(auth.Caller{UserID: user})
+	caller := auth.Caller{UserID: user}
+	if user == staff {
+		caller.Role = auth.Staff
+	}
+	token, err := c.module.tokens.Issue(caller)
 	require.NoError(c.t, err)
 	return token
+}
+
+// discard is a log of which nobody reads anything.
+var discard = slog.DiscardHandler
+
+// staff is the user who is staff.
+const staff = 99
+
+// plainDraft returns an order of a user that has nothing special.
+func plainDraft(user int64) draft {
+	return draft{order: order{UserID: user, Product: "product1", Price: 10000}, creator: user, role: auth.Customer}
 }
 
 // as sends a request such as "POST /order/create" with a token of the user.
@@ -69,7 +84,7 @@ func TestTheModuleAlone(t *testing.T) {
 		c := alone(t, db)
 		created := c.as(7, "POST /order/create", body).Body.String()
 		require.Regexp(t, `^{"code":0,"msg":"创建成功","data":{"id":"1","userid":"7","product":"product1","price":100.0,`+
-			`"status":"created","created_at":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"}}\n$`, created)
+			`"status":"created","created_at":"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","updated_at":"20[^"]+Z","version":1}}\n$`, created)
 		queried := c.as(7, "GET /order/query/1", "").Body.String()
 		require.Equal(t, strings.Replace(created, "创建成功", "查询成功", 1), queried, "the stored order differs from the answer")
 		require.JSONEq(t, `{"code":0,"msg":"取消成功","data":{}}`, c.as(7, "DELETE /order/cancel/1", "").Body.String())
@@ -109,7 +124,7 @@ func TestAnOrderOfAnotherUser(t *testing.T) {
 func TestACancelledOrderStaysInTheDatabase(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		now := time.UnixMilli(1_795_000_000_123)
-		c := mounted(t, Config{DB: db, Now: func() time.Time { return now }}, slog.DiscardHandler)
+		c := mounted(t, Config{DB: db, Now: func() time.Time { return now }}, discard)
 		require.Equal(t, 200, c.as(7, "POST /order/create", body).Code)
 		now = now.Add(time.Minute)
 		require.Equal(t, 200, c.as(7, "DELETE /order/cancel/1", "").Code)
@@ -179,7 +194,7 @@ func TestConcurrentlyCreatedOrdersHaveDifferentIDs(t *testing.T) {
 		var group sync.WaitGroup
 		for range 100 {
 			group.Go(func() {
-				o, err := c.module.handler.service.create(t.Context(), 7, "p", 1)
+				o, err := c.module.handler.service.create(t.Context(), plainDraft(7))
 				if _, taken := ids.LoadOrStore(o.ID, true); taken || err != nil {
 					t.Errorf("id %d, taken %v: %v", o.ID, taken, err)
 				}

@@ -1,5 +1,5 @@
-// Package order owns orders: creating, querying and cancelling them. It must not know accounts: a user is a number in a
-// token.
+// Package order owns orders: creating, listing and querying them, moving them from status to status, and the history of
+// that. It must not know accounts: a user is a number in a token.
 package order
 
 import (
@@ -20,6 +20,9 @@ type order struct {
 	Price     price
 	Status    status
 	CreatedAt httpapi.Timestamp
+	UpdatedAt httpapi.Timestamp
+	Version   int64 // 1 at first, one more with each change
+	Metadata  metadata
 }
 
 // AppendJSON appends the order as clients see it.
@@ -36,17 +39,22 @@ func (o order) AppendJSON(dst []byte) []byte {
 	dst = append(dst, o.Status...)
 	dst = append(dst, `","created_at":"`...)
 	dst = o.CreatedAt.Append(dst)
-	return append(dst, `"}`...)
+	dst = append(dst, `","updated_at":"`...)
+	dst = o.UpdatedAt.Append(dst)
+	dst = append(dst, `","version":`...)
+	dst = strconv.AppendInt(dst, o.Version, 10)
+	if o.Metadata != "" {
+		dst = append(dst, `,"metadata":`...)
+		dst = append(dst, o.Metadata...)
+	}
+	return append(dst, '}')
 }
 
-// status is the state of an order.
-type status string
-
-// A cancelled order stays in the database, but is no longer shown to clients.
-const (
-	statusCreated   status = "created"
-	statusCancelled status = "cancelled"
-)
+// asCreated returns the order as it was at first.
+func (o order) asCreated() order {
+	o.Status, o.Version, o.UpdatedAt = statusCreated, 1, o.CreatedAt
+	return o
+}
 
 var (
 	errNotFound = httpapi.NewBusinessError(httpapi.Text{ZH: "订单不存在", EN: "no such order"})

@@ -33,8 +33,10 @@ func TestAnOrderIsWrittenAsTheTutorialHasIt(t *testing.T) {
 	o := order{
 		ID: 1, UserID: 1<<63 - 1, Product: "product1", Price: 10000, Status: statusCreated,
 		CreatedAt: httpapi.Timestamp{Time: time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.FixedZone("", 3600))},
+		UpdatedAt: httpapi.Timestamp{Time: time.Date(2026, 1, 2, 2, 4, 6, 0, time.UTC)}, Version: 3, Metadata: `{"size":"M"}`,
 	}
 	const want = `{"id":"1","userid":"9223372036854775807","product":"product1","price":100.0,` +
-		`"status":"created","created_at":"2026-01-02T02:04:05.600Z"}`
+		`"status":"created","created_at":"2026-01-02T02:04:05.600Z",` +
+		`"updated_at":"2026-01-02T02:04:06.000Z","version":3,"metadata":{"size":"M"}}`
 	require.Equal(t, want, string(o.AppendJSON(nil)), "clients may depend on the exact text") //nolint:testifylint // JSONEq is too weak for that
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"userorder/auth"
 	"userorder/httpapi"
 )
 
@@ -12,43 +13,50 @@ type service struct {
 	now   func() time.Time
 }
 
-// create returns the new order, with the id that the database gave it.
-func (s *service) create(ctx context.Context, userID int64, what product, amount price) (order, error) {
-	o := order{
-		UserID:    userID,
-		Product:   what,
-		Price:     amount,
-		Status:    statusCreated,
-		CreatedAt: httpapi.TimestampOf(s.now().UnixMilli()),
-	}
-	var err error
-	o.ID, err = s.store.insert(ctx, o)
+// draft is an order that is to be created.
+type draft struct {
+	order    // without an id, a status and times
+	creator  int64
+	role     auth.Role // of the creator
+	key      string    // its idempotency key, or ""
+	language string    // of the answer
+}
+
+// isPlain reports whether the draft has nothing that the tutorial's has not.
+func (d draft) isPlain() bool {
+	return d.creator == d.UserID && d.role == auth.Customer && d.Metadata == "" && d.key == ""
+}
+
+// create returns the new order, with the id that the database gave it, or errKeyTaken.
+func (s *service) create(ctx context.Context, d draft) (o order, err error) {
+	d.CreatedAt = httpapi.TimestampOf(s.now().UnixMilli())
+	o = d.asCreated()
+	o.ID, err = s.store.insert(ctx, d)
 	return o, err
 }
 
-// query returns an order of a user, errNotFound, or errForbidden if it is another user's. A cancelled order looks
-// missing, to other users too.
-func (s *service) query(ctx context.Context, userID, id int64) (order, error) {
+// query returns an order that belongs to the caller, errNotFound, or errForbidden if it is another user's. A cancelled order
+// looks missing, to other users too. Staff may query every order.
+func (s *service) query(ctx context.Context, caller auth.Caller, id int64) (order, error) {
 	o, err := s.store.byID(ctx, id)
 	switch {
 	case err != nil:
 		return order{}, err
+	case caller.Role == auth.Staff:
+		return o, nil
 	case o.Status == statusCancelled:
 		return order{}, errNotFound
-	case o.UserID != userID:
+	case o.UserID != caller.UserID:
 		return order{}, errForbidden
 	}
 	return o, nil
 }
 
-// cancel cancels an order of a user, or fails as query does.
-func (s *service) cancel(ctx context.Context, userID, id int64) error {
-	cancelled, err := s.store.cancel(ctx, userID, id, s.now())
-	if err != nil || cancelled {
-		return err
+// cancel is move to cancelled, but an order that is cancelled already looks missing.
+func (s *service) cancel(ctx context.Context, m move) error {
+	_, moved, err := s.move(ctx, m)
+	if err == nil && !moved {
+		return errNotFound
 	}
-	if _, err = s.query(ctx, userID, id); err != nil {
-		return err
-	}
-	return errNotFound // it was created only after the UPDATE had looked for it
+	return err
 }

@@ -7,6 +7,9 @@ npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error
 find node_modules -name '*.go' -delete # a package has a Go port of itself, which go vet ./... would take for ours
 source ../e2e/service.sh
 
+staff >/dev/null # the account clerk, as which some of the requests are sent
+restart          # or the file, sent twice, would register too often
+
 # httpyac prefers the file's own baseUrl to one from the command line.
 sed "s|^@baseUrl = .*|@baseUrl = $base|" ../requests.http >"$tmp/requests.http"
 here=$PWD

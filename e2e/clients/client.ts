@@ -1,5 +1,5 @@
 // Goes through the tutorial with the types that openapi-typescript has generated from the service's document, api.ts.
-// It takes the address of the service. That it compiles is half of the test: the types must know every field.
+// It takes the address of the service and a token of staff. That it compiles is half of the test: the types must know every field.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
 
@@ -15,7 +15,10 @@ function expect(step: string, ok: boolean): asserts ok {
 const sample: components["schemas"]["OrderAnswer"] = {
   code: 0,
   msg: "查询成功",
-  data: { id: "1", userid: "1", product: "product1", price, status: "created", created_at: "2026-01-02T03:04:05.678Z" },
+  data: {
+    id: "1", userid: "1", product: "product1", price, status: "created",
+    created_at: "2026-01-02T03:04:05.678Z", updated_at: "2026-01-02T03:04:05.678Z", version: 1,
+  },
 };
 // @ts-expect-error: no field of an order is called so
 void sample.data.priice;
@@ -57,6 +60,30 @@ expect("cancel", cancelled.data?.code === 0);
 const gone = await api.GET("/order/query/{orderid}", at);
 expect("query a cancelled order", gone.data?.code === 1);
 
+const staff = { Authorization: `Bearer ${process.argv[3]}` };
+const keyed = { headers, params: { header: { "Idempotency-Key": username } }, body: { product: "product1", price, metadata: { size: "XL" } } };
+const first = await api.POST("/order/create", keyed);
+const again = await api.POST("/order/create", keyed);
+expect("create again", first.data?.code === 0 && JSON.stringify(again.data) === JSON.stringify(first.data));
+expect("create again", again.response.headers.get("Idempotent-Replayed") === "true" && again.data?.data.metadata?.size === "XL");
+const used = await api.POST("/order/create", { ...keyed, body: { product: "product2", price } });
+expect("create another with the key", used.error?.code === 422);
+
+const path = { orderid: first.data.data.id };
+const header = { "If-Match": first.response.headers.get("ETag") ?? "" };
+const paid = await api.POST("/order/status/{orderid}", { headers: staff, params: { path, header }, body: { status: "paid" } });
+expect("mark paid", paid.data?.code === 0 && paid.data.data.status === "paid" && paid.data.data.version === 2);
+const late = await api.POST("/order/status/{orderid}", { headers: staff, params: { path, header }, body: { status: "paid" } });
+expect("mark paid with the old version", late.error?.code === 412);
+const early = await api.POST("/order/status/{orderid}", { headers, params: { path }, body: { status: "completed" } });
+expect("complete before it is shipped", early.data?.code === 1 && early.data.data.next?.join() === "cancelled");
+const orders = await api.GET("/order/list", { headers, params: { query: { status: "paid" } } });
+expect("list", orders.data?.data.orders.map(({ id }) => id).join() === path.orderid && orders.data.data.next === undefined);
+const history = await api.GET("/order/history/{orderid}", { headers, params: { path } });
+expect("history", history.data?.code === 0 && history.data.data.events.map(({ type, by }) => `${type} ${by}`).join() === "order.created customer,order.paid staff");
+const feed = await api.GET("/order/events", { headers: staff, params: { query: { limit: 1 } } });
+expect("events", feed.data?.data.events[0]?.order.status === "created" && feed.data.data.next === feed.data.data.events[0].id);
+
 const bad = await api.POST("/order/create", { headers, body: { product: "", price: -1 } });
 expect("create with bad fields", bad.error?.code === 400);
 const fields = "errors" in bad.error.data ? bad.error.data.errors : undefined;
@@ -76,4 +103,4 @@ expect("logout", out.data?.data.ended === 1);
 const over = await api.POST("/user/logout", { headers: fresh });
 expect("logout twice, without a body", over.error?.code === 401);
 
-console.log("openapi-typescript: register, login, info, create, query, cancel, refresh, logout and a failure went as promised");
+console.log("openapi-typescript: register, login, info, create, query, cancel, list, move, refresh, logout and a failure went as promised");

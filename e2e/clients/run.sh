@@ -11,13 +11,14 @@ bin=$PWD/node_modules/.bin
 "$bin/spectral" lint --fail-severity warn ../../openapi/openapi.yaml
 
 source ../service.sh
+clerk=$(staff)
 
 cp -R go "$tmp/go"
 (
 	cd "$tmp/go"
 	go tool oapi-codegen -config oapi-codegen.yaml "$base/openapi.yaml"
 	go vet .
-	go run . "$base"
+	go run . "$base" "$clerk"
 )
 
 mkdir "$tmp/ts"
@@ -27,5 +28,5 @@ ln -s "$PWD/node_modules" "$tmp/ts/node_modules"
 	cd "$tmp/ts"
 	"$bin/openapi-typescript" "$base/openapi.json" --output api.ts
 	"$bin/tsc" --outDir built
-	node built/client.js "$base"
+	node built/client.js "$base" "$clerk"
 )

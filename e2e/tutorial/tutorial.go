@@ -21,7 +21,7 @@ const (
 
 const (
 	gone    = `{"code":1,"msg":"订单不存在","data":{}}`
-	anOrder = `{"id":"1","userid":"1","product":"product1","price":100.0,"status":"created","created_at":"TIME"}`
+	anOrder = `{"id":"1","userid":"1","product":"product1","price":100.0,"status":"created","created_at":"TIME","updated_at":"TIME","version":1}`
 )
 
 // refresh is what the service adds to the tutorial's login.
@@ -53,9 +53,9 @@ var steps = []struct {
 
 	// The tutorial shows userid as a string and compares it as a number: both are accepted, and it may be left out.
 	{"POST /order/create", "test", `{"userid":1,"product":"product2","price":19.99}`, 200,
-		`{"code":0,"msg":"创建成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
+		`{"code":0,"msg":"创建成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME","updated_at":"TIME","version":1}}`},
 	{"POST /order/create", "test", `{"product":" 手机 ","price":1e2}`, 200,
-		`{"code":0,"msg":"创建成功","data":{"id":"3","userid":"1","product":"手机","price":100.0,"status":"created","created_at":"TIME"}}`},
+		`{"code":0,"msg":"创建成功","data":{"id":"3","userid":"1","product":"手机","price":100.0,"status":"created","created_at":"TIME","updated_at":"TIME","version":1}}`},
 
 	{"POST /user/login", "other", `{"username":"OTHER","password":"other123"}`, 200,
 		`{"code":0,"msg":"登录成功","data":{"token":"TOKEN","userid":"2","expires_in":3600,` + refresh + `}}`},
@@ -70,7 +70,7 @@ var steps = []struct {
 	{"GET /order/query/1", "other", "", 200, gone},
 	{"DELETE /order/cancel/1", "other", "", 200, gone},
 	{"GET /order/query/2", "test", "", 200,
-		`{"code":0,"msg":"查询成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME"}}`},
+		`{"code":0,"msg":"查询成功","data":{"id":"2","userid":"1","product":"product2","price":19.99,"status":"created","created_at":"TIME","updated_at":"TIME","version":1}}`},
 
 	{"GET /healthz", "", "", 200, `{"code":0,"msg":"运行中","data":{}}`},
 	{"GET /readyz", "", "", 200, `{"code":0,"msg":"就绪","data":{}}`},
@@ -81,6 +81,7 @@ var varying = []struct {
 	name    string
 }{
 	{regexp.MustCompile(`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`), `"created_at":"TIME"`},
+	{regexp.MustCompile(`"updated_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`), `"updated_at":"TIME"`},
 	{regexp.MustCompile(`"token":"[\w-]+\.[\w-]+\.[\w-]+"`), `"token":"TOKEN"`},
 	{regexp.MustCompile(`"refresh_token":"[\w-]{55}","refresh_expires_in":\d{7}`), refresh},
 }

@@ -1,5 +1,5 @@
 // Userorder-client goes through the tutorial with a client that oapi-codegen has generated from the service's
-// document, client.gen.go. It takes the address of the service.
+// document, client.gen.go. It takes the address of the service and a token of staff.
 package main
 
 import (
@@ -13,18 +13,18 @@ import (
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := tutorial(ctx, os.Args[1]); err != nil {
+	if err := tutorial(ctx, os.Args[1], os.Args[2]); err != nil {
 		cancel()
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println("oapi-codegen: register, login, info, create, query, cancel, refresh, logout and a failure went as promised")
+	fmt.Println("oapi-codegen: register, login, info, create, query, cancel, list, move, refresh, logout and a failure went as promised")
 }
 
 // A float32 would make 1234567.9 of it.
 const price = 1234567.89
 
-func tutorial(ctx context.Context, base string) error {
+func tutorial(ctx context.Context, base, staffToken string) error {
 	api, err := NewClientWithResponses(base)
 	if err != nil {
 		return err
@@ -56,10 +56,7 @@ func tutorial(ctx context.Context, base string) error {
 	if err := expect(err, "login", login.Data.Userid == account.Data.Userid && login.Data.ExpiresIn > 0); err != nil {
 		return err
 	}
-	withToken := func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+login.Data.Token)
-		return nil
-	}
+	withToken := bearer(login.Data.Token)
 
 	told, err := api.InfoWithResponse(ctx, nil, withToken)
 	if err != nil {
@@ -72,7 +69,17 @@ func tutorial(ctx context.Context, base string) error {
 	if err := order(ctx, api, account.Data.Userid, withToken); err != nil {
 		return err
 	}
+	if err := move(ctx, api, name, withToken, bearer(staffToken)); err != nil {
+		return err
+	}
 	return session(ctx, api, login.Data)
+}
+
+func bearer(token string) RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+token)
+		return nil
+	}
 }
 
 // session refreshes the tokens of a login and logs out.
@@ -85,10 +92,7 @@ func session(ctx context.Context, api *ClientWithResponses, login LoggedInData) 
 	if err := expect(nil, "refresh", fresh.Userid == login.Userid && fresh.RefreshToken != login.RefreshToken && fresh.RefreshExpiresIn > 0); err != nil {
 		return err
 	}
-	withToken := func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+fresh.Token)
-		return nil
-	}
+	withToken := bearer(fresh.Token)
 	listed, err := api.SessionsWithResponse(ctx, nil, withToken)
 	if err != nil {
 		return err
@@ -181,6 +185,90 @@ func order(ctx context.Context, api *ClientWithResponses, userID ID, withToken R
 		return err
 	}
 	return expect(nil, "query without a token", stranger.JSON401 != nil && stranger.JSON401.Code == ErrorCodeN401)
+}
+
+// move creates an order twice with one key, which staff pays, and lists it.
+func move(ctx context.Context, api *ClientWithResponses, key string, owner, staff RequestEditorFn) error {
+	metadata := Metadata{"size": "XL"}
+	draft := NewOrder{Product: "product1", Price: price, Metadata: &metadata}
+	first, err := api.CreateOrderWithResponse(ctx, &CreateOrderParams{IdempotencyKey: &key}, draft, owner)
+	if err != nil {
+		return err
+	}
+	again, err := api.CreateOrderWithResponse(ctx, &CreateOrderParams{IdempotencyKey: &key}, draft, owner)
+	if err != nil {
+		return err
+	}
+	order, header := first.JSON200.Data, again.HTTPResponse.Header
+	if err := expect(nil, "create again", again.JSON200.Data.Id == order.Id && (*order.Metadata)["size"] == "XL" &&
+		header.Get("Idempotent-Replayed") == "true"); err != nil {
+		return err
+	}
+	draft.Price = 1
+	other, err := api.CreateOrderWithResponse(ctx, &CreateOrderParams{IdempotencyKey: &key}, draft, owner)
+	if err != nil {
+		return err
+	}
+	if err := expect(nil, "create another with the key", other.JSON422 != nil && other.JSON422.Code == ErrorCodeN422); err != nil {
+		return err
+	}
+
+	tag := header.Get("ETag")
+	params, change := &SetOrderStatusParams{IfMatch: &tag}, StatusChange{Status: Paid}
+	moved, err := api.SetOrderStatusWithResponse(ctx, order.Id, params, change, staff)
+	if err != nil {
+		return err
+	}
+	paid, err := moved.JSON200.AsOrderAnswer()
+	if err := expect(err, "mark paid", paid.Data.Status == Paid && paid.Data.Version == order.Version+1); err != nil {
+		return err
+	}
+	late, err := api.SetOrderStatusWithResponse(ctx, order.Id, params, change, staff)
+	if err != nil {
+		return err
+	}
+	if err := expect(nil, "mark paid with the old version", late.JSON412 != nil && late.JSON412.Code == ErrorCodeN412); err != nil {
+		return err
+	}
+	moved, err = api.SetOrderStatusWithResponse(ctx, order.Id, nil, StatusChange{Status: Completed}, owner)
+	if err != nil {
+		return err
+	}
+	refused, err := moved.JSON200.AsOrderFailure()
+	if err := expect(err, "complete before it is shipped", refused.Code == OrderFailureCode1 && refused.Data.Status != nil &&
+		*refused.Data.Status == Paid && len(*refused.Data.Next) == 1 && (*refused.Data.Next)[0] == Cancelled); err != nil {
+		return err
+	}
+	return read(ctx, api, order.Id, owner, staff)
+}
+
+// read reads the list, the history and the feed that have a paid order.
+func read(ctx context.Context, api *ClientWithResponses, id ID, owner, staff RequestEditorFn) error {
+	status := Paid
+	listed, err := api.ListOrdersWithResponse(ctx, &ListOrdersParams{Status: &status}, owner)
+	if err != nil {
+		return err
+	}
+	page := listed.JSON200.Data
+	if err := expect(nil, "list", len(page.Orders) == 1 && page.Orders[0].Id == id && page.Next == nil); err != nil {
+		return err
+	}
+	answer, err := api.OrderHistoryWithResponse(ctx, id, nil, owner)
+	if err != nil {
+		return err
+	}
+	history, err := answer.JSON200.AsOrderHistoryFound()
+	if err := expect(err, "history", len(history.Data.Events) == 2 && history.Data.Events[1].Type == "order.paid" &&
+		history.Data.Events[1].By == ByStaff); err != nil {
+		return err
+	}
+	limit := int32(1)
+	feed, err := api.OrderEventsWithResponse(ctx, &OrderEventsParams{Limit: &limit}, staff)
+	if err != nil {
+		return err
+	}
+	events := feed.JSON200.Data
+	return expect(nil, "events", len(events.Events) == 1 && events.Next == events.Events[0].Id && events.Events[0].Order.Status == Created)
 }
 
 // expect returns an error that names the step unless it went as it should.
