@@ -65,7 +65,7 @@ fmt: ## format the code
 	go run $(GOLANGCI) fmt
 	cd bench && go run $(GOLANGCI) fmt
 
-bench: ## compare it with a Flask app and the limits of the machine, in 5 minutes, into bench/results
+bench: ## compare it with a Flask app and the limits of the machine, in 7 minutes, into bench/results
 	@go -C bench run .
 
 bench-quick: ## the same in less than a minute, with rough figures, into bench/quick

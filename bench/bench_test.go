@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,15 +27,20 @@ func TestOptions(t *testing.T) {
 	full, err := parseOptions(nil)
 	require.NoError(t, err)
 	require.Equal(t, "results", full.out)
+	require.Equal(t, [2]size{small, large}, full.ends)
 	require.Equal(t, []int{1_000, 100_000, 1_000_000, 10_000_000}, []int{full.sizes[0].orders, full.sizes[1].orders, full.sizes[2].orders, full.sizes[3].orders})
 	quick, err := parseOptions([]string{"-quick"})
 	require.NoError(t, err)
 	require.Equal(t, "quick", quick.out)
 	require.Less(t, quick.during, full.during)
+	require.Equal(t, [2]size{small, medium}, quick.ends)
 	some, err := parseOptions([]string{"-only", "^(query, 10 million|create)"})
 	require.NoError(t, err)
 	require.Equal(t, []size{small, large}, some.sizes, "it seeds a size that no measurement needs")
 	require.Equal(t, "quick", some.out, "a partial run would replace a complete one")
+	lists, err := parseOptions([]string{"-only", "^list"})
+	require.NoError(t, err)
+	require.Equal(t, []size{small, large}, lists.sizes, "lists are measured at both ends")
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-quick", "more"}, {"-only", "("}} {
 		_, err := parseOptions(wrong)
 		require.Error(t, err, wrong)
@@ -41,7 +49,10 @@ func TestOptions(t *testing.T) {
 
 // TestTargetsFindTheirRows guards against a misspelled row, whose target would always be "not measured".
 func TestTargetsFindTheirRows(t *testing.T) {
-	w := &world{sqlite: &engine{name: onSQLite}, flask: &flask{}}
+	w := &world{
+		sqlite: &engine{name: onSQLite, nameBefore: beforeSQLite}, postgres: &engine{name: onPostgres, nameBefore: beforePostgres},
+		flask: &flask{}, before: &contender.Stage{},
+	}
 	var err error
 	w.options, err = parseOptions(nil)
 	require.NoError(t, err)
@@ -52,7 +63,7 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	}
 	results.AddStart(contender.Startup{}, contender.Startup{})
 	all := targets(results)
-	require.Len(t, all, 15)
+	require.Len(t, all, 22)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
 	}
@@ -60,4 +71,22 @@ func TestTargetsFindTheirRows(t *testing.T) {
 		require.GreaterOrEqual(t, len(chart.Bars), 1, chart.Title)
 	}
 	require.Len(t, charts(results), 5)
+}
+
+func TestACommitIsUnpackedFromTheHistory(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("needs git")
+	}
+	repository, to := t.TempDir(), filepath.Join(t.TempDir(), "source")
+	require.ErrorIs(t, unpack(t.Context(), repository, previous, to), errNoHistory, "there is no repository")
+	require.NoError(t, os.WriteFile(filepath.Join(repository, "main.go"), []byte("package main"), 0o600))
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "a"}} {
+		out, err := exec.Command("git", append([]string{"-C", repository}, args...)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	require.NoError(t, unpack(t.Context(), repository, "HEAD", to))
+	text, err := os.ReadFile(filepath.Join(to, "main.go"))
+	require.NoError(t, err)
+	require.Equal(t, "package main", string(text))
+	require.ErrorIs(t, unpack(t.Context(), repository, previous, to), errNoHistory)
 }

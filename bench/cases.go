@@ -22,6 +22,9 @@ const (
 	onGin      = "gin + golang-jwt"
 	onDisk     = "the disk"
 	onHash     = "argon2id alone"
+
+	beforeSQLite   = "the release before, SQLite"
+	beforePostgres = "the release before, PostgreSQL"
 )
 
 // Names of work in the report.
@@ -70,8 +73,10 @@ func (w *world) measurements() []measurement {
 	var all []measurement
 	all = append(all, w.infos()...)
 	all = append(all, w.queries()...)
+	all = append(all, w.lists()...)
 	all = append(all, w.creates()...)
 	all = append(all, w.refreshes()...)
+	all = append(all, w.many()...)
 	all = append(all, w.disk(overwrite), w.disk(extend))
 	all = append(all, w.mixes()...)
 	all = append(all, w.passwords()...) // last: memory used for hashing is released slowly

@@ -30,6 +30,7 @@ type options struct {
 	warmup, during time.Duration // of one measurement
 	hashing        time.Duration // of one measurement that hashes passwords, a few dozen a second
 	sizes          []size
+	ends           [2]size        // the smallest and the largest of all sizes, where lists and creates are measured
 	only           *regexp.Regexp // selects measurements
 }
 
@@ -62,9 +63,10 @@ func parseOptions(args []string) (options, error) {
 		return options{}, fmt.Errorf("expected only flags, and -rounds of at least 1: %q", args)
 	}
 	if o.quick {
-		o.rounds, o.warmup, o.during, o.hashing = 1, 50*time.Millisecond, 250*time.Millisecond, 300*time.Millisecond
+		o.rounds, o.warmup, o.during, o.hashing = 1, 50*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond
 		o.sizes = o.sizes[:2]
 	}
+	o.ends = [2]size{o.sizes[0], o.sizes[len(o.sizes)-1]}
 	o.sizes = slices.DeleteFunc(o.sizes, func(s size) bool { return s != small && !o.asksFor(s) })
 	if o.out == "" {
 		o.out = map[bool]string{false: "results", true: "quick"}[o.quick || *only != ""]
@@ -75,8 +77,16 @@ func parseOptions(args []string) (options, error) {
 // asksFor reports whether a measurement needs databases of a size.
 func (o options) asksFor(s size) bool {
 	return slices.ContainsFunc([]string{onSQLite, onPostgres, onFlask}, func(contender string) bool {
-		return o.only.MatchString(report.Key{Contender: contender, Work: queryOf(s), Clients: clients}.String())
+		if slices.Contains(o.ends[:], s) && (o.wants(contender, listOf(s), clients) || o.wants(contender, byManyAt(s), crowds[2])) {
+			return true
+		}
+		return o.wants(contender, queryOf(s), clients)
 	})
+}
+
+// wants reports whether a row is to be measured.
+func (o options) wants(contender, work string, clients int) bool {
+	return o.only.MatchString(report.Key{Contender: contender, Work: work, Clients: clients}.String())
 }
 
 // scratch returns a folder that is likely to be on a disk, unlike /tmp.

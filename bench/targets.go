@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"userorder/bench/report"
 )
@@ -10,17 +11,13 @@ import (
 func targets(r *report.Results) []report.Target {
 	few, middle, many := queryOf(small), queryOf(medium), queryOf(large)
 	const crowd = 64
-	at := func(contender, work string, clients int) report.Key {
-		return report.Key{Contender: contender, Work: work, Clients: clients}
-	}
 	ratio := func(what string, bound float64, of report.Measure, key, base report.Key) report.Target {
-		spread, known := r.Ratio(of, key, base)
-		return report.Target{What: what, Bound: bound, Measured: spread, Known: known}
+		return ratioOf(r, what, bound, of, key, base)
 	}
 	query, made := at(onSQLite, few, clients), at(onSQLite, create, crowd)
 	cpu := ratio("query, CPU a request, against net/http alone", 2, report.CPU, query, at(onBare, few, clients))
 	cpu.AtMost, cpu.Unit = true, "×"
-	return append([]report.Target{
+	return slices.Concat([]report.Target{
 		ratio("query, 1 thousand orders, 32 clients, against net/http alone", 0.55, report.Rate, query, at(onBare, few, clients)),
 		cpu,
 		ratio("query at 10 million orders against 1 thousand", 0.85, report.Rate, at(onSQLite, many, clients), query),
@@ -31,7 +28,36 @@ func targets(r *report.Results) []report.Target {
 		ratio("create, durable, against Flask's in memory, 64 clients", 8, report.Rate, made, at(onFlask, create, crowd)),
 		ratio("refresh, 64 clients, against create", 0.8, report.Rate, at(onSQLite, refresh, crowd), made),
 		ratio("login against argon2id alone", 0.97, report.Rate, at(onSQLite, login, hashers()), at(onHash, hash, hashConcurrency())),
-	}, footprint(r, made, at(onSQLite, mix, clients))...)
+	}, orderTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
+}
+
+func at(contender, work string, clients int) report.Key {
+	return report.Key{Contender: contender, Work: work, Clients: clients}
+}
+
+func ratioOf(r *report.Results, what string, bound float64, of report.Measure, key, base report.Key) report.Target {
+	spread, known := r.Ratio(of, key, base)
+	return report.Target{What: what, Bound: bound, Measured: spread, Known: known}
+}
+
+// orderTargets returns the targets for lists, and for what events, lists and keys may cost a create.
+func orderTargets(r *report.Results) []report.Target {
+	few, many := at(onSQLite, listOf(small), clients), at(onSQLite, listOf(large), clients)
+	made, keys := at(onSQLite, byMany, crowds[2]), at(onSQLite, keyed, crowds[2])
+	madePostgres, keysPostgres := at(onPostgres, byMany, crowds[2]), at(onPostgres, keyed, crowds[2])
+	before, postgres := at(beforeSQLite, byMany, crowds[2]), at(beforePostgres, byMany, crowds[2])
+	ratio := func(what string, bound float64, key, base report.Key) report.Target {
+		return ratioOf(r, what, bound, report.Rate, key, base)
+	}
+	return []report.Target{
+		ratio("list of 20, 1 thousand orders, against net/http alone", 0.4, few, at(onBare, listOf(small), clients)),
+		ratio("list of 20 at 10 million orders against 1 thousand", 0.6, many, few),
+		ratio("create by 100 thousand users at 10 million orders against 1 thousand", 0.5, at(onSQLite, byManyAt(large), crowds[2]), made),
+		ratio("create with events and lists against the release before", 0.7, made, before),
+		ratio("create with events and lists against the release before, PostgreSQL", 0.8, madePostgres, postgres),
+		ratio("create with a random key each against the release before", 0.6, keys, before),
+		ratio("create with a random key each against the release before, PostgreSQL", 0.7, keysPostgres, postgres),
+	}
 }
 
 // compared describes the ratio of the service to net/http alone, by our client and by wrk.

@@ -23,7 +23,9 @@ type world struct {
 	options  options
 	progress *progress
 	tokens   work.Tokens
-	template string // path of a database with the users, which no service opens
+	bearers  work.Bearers
+	template string           // path of a database with the users, which no service opens
+	before   *contender.Stage // starts the release before; nil if it was not built
 
 	bare, gin        *contender.Server
 	sqlite, postgres *engine // postgres is nil if it is not installed
@@ -31,14 +33,16 @@ type world struct {
 	machine          report.Machine
 }
 
-// engine is the service on one kind of database: a process for each size, one for writes, and on SQLite one with the
-// request log on.
+// engine is the service on one kind of database: a process for each size, one for writes, one for writes by many users
+// beside the release before, and on SQLite one with the request log on.
 type engine struct {
-	name    string
-	queried map[string]*contender.Server // by the id of the size
-	written *contender.Server
-	logging *contender.Server // SQLite only
-	made    work.Made         // orders on written
+	name, nameBefore string
+
+	queried      map[string]*contender.Server // by the id of the size
+	written      *contender.Server
+	many, before *contender.Server // before is nil if it was not built
+	logging      *contender.Server // SQLite only
+	made         work.Made         // orders on written
 
 	sessions []string // refresh tokens on written
 }
@@ -77,6 +81,7 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 		do   func(context.Context) error
 	}{
 		{"build the service", w.build},
+		{"build the release before", w.buildBefore},
 		{"register users", w.join},
 		{"start the service on SQLite", w.startSQLite},
 		{"start the service on PostgreSQL", w.startPostgres},
@@ -86,7 +91,7 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 		p.step("%s", step.name)
 		err := step.do(ctx)
 		switch {
-		case errors.Is(err, contender.ErrMissing):
+		case errors.Is(err, contender.ErrMissing), errors.Is(err, errNoHistory):
 			p.note("skipped: %v", err)
 			w.machine.Skipped = append(w.machine.Skipped, err.Error())
 		case err != nil:
@@ -96,11 +101,15 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 	return w, nil
 }
 
-// build builds the service as make build does.
 func (w *world) build(ctx context.Context) error {
+	return compile(ctx, w.options.service, w.stage.Service)
+}
+
+// compile builds the service in a folder as make build does.
+func compile(ctx context.Context, folder, binary string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", //nolint:gosec // ours
-		"-o", w.stage.Service, ".")
-	build.Dir, build.Env = w.options.service, append(os.Environ(), "CGO_ENABLED=0")
+		"-o", binary, ".")
+	build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, out)
 	}
@@ -123,8 +132,11 @@ func commit(ctx context.Context, folder string) string {
 	return hash
 }
 
-// join creates the database that the others are copied from.
-func (w *world) join(ctx context.Context) error {
+// join creates the database that the others are copied from, and the tokens of users without an account.
+func (w *world) join(ctx context.Context) (err error) {
+	if w.bearers, err = work.Sign(secret); err != nil {
+		return err
+	}
 	server, err := w.stage.Start(ctx, "sqlite:"+w.template)
 	if err != nil {
 		return err
@@ -143,7 +155,7 @@ func (w *world) startLimits(ctx context.Context) (err error) {
 }
 
 func (w *world) startSQLite(ctx context.Context) error {
-	w.sqlite = &engine{name: onSQLite, queried: map[string]*contender.Server{}}
+	w.sqlite = &engine{name: onSQLite, nameBefore: beforeSQLite, queried: map[string]*contender.Server{}}
 	start := func(id string, orders int, settings ...string) (*contender.Server, error) {
 		path := filepath.Join(w.stage.Dir, id+".db")
 		if err := seed.SQLite(ctx, w.template, path, orders); err != nil {
@@ -159,8 +171,12 @@ func (w *world) startSQLite(ctx context.Context) error {
 		}
 		w.sqlite.queried[s.id] = server
 	}
-	var errs [2]error
+	var errs [4]error
 	w.sqlite.written, errs[0] = start("written", small.orders)
-	w.sqlite.logging, errs[1] = start("logging", small.orders, "LOG_LEVEL=info")
+	w.sqlite.many, errs[1] = start("many", small.orders)
+	w.sqlite.logging, errs[2] = start("logging", small.orders, "LOG_LEVEL=info")
+	if w.before != nil {
+		errs[3] = w.startBefore(ctx)
+	}
 	return errors.Join(errs[:]...)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 
@@ -10,7 +11,7 @@ import (
 	"userorder/bench/seed"
 )
 
-const templateDatabase = "made"
+const templateDatabase, templateBefore = "made", "made_before"
 
 // startPostgres seeds with durability off, then restarts the server with durability on for the measurements.
 func (w *world) startPostgres(ctx context.Context) error {
@@ -35,25 +36,27 @@ func (w *world) startPostgres(ctx context.Context) error {
 		return err
 	}
 	w.machine.Postgres = server.Version + ", fsync on, shared_buffers=512MB, over TCP"
-	w.postgres = &engine{name: onPostgres, queried: map[string]*contender.Server{}}
+	w.postgres = &engine{name: onPostgres, nameBefore: beforePostgres, queried: map[string]*contender.Server{}}
+	return w.startOnPostgres(ctx, server)
+}
+
+func (w *world) startOnPostgres(ctx context.Context, server *contender.Postgres) (err error) {
 	for _, s := range w.options.sizes {
-		if w.postgres.queried[s.id], err = w.onPostgres(ctx, server, "orders_"+s.id); err != nil {
+		if w.postgres.queried[s.id], err = onServer(ctx, w.stage, server, "orders_"+s.id); err != nil {
 			return err
 		}
 	}
-	w.postgres.written, err = w.onPostgres(ctx, server, "written")
-	return err
+	var errs [3]error
+	w.postgres.written, errs[0] = onServer(ctx, w.stage, server, "written")
+	w.postgres.many, errs[1] = onServer(ctx, w.stage, server, "many")
+	if w.before != nil {
+		w.postgres.before, errs[2] = onServer(ctx, *w.before, server, "before")
+	}
+	return errors.Join(errs[:]...)
 }
 
 func (w *world) seedPostgres(ctx context.Context, server *contender.Postgres) error {
-	if err := seed.PostgresEmpty(ctx, server.URL("postgres"), templateDatabase); err != nil {
-		return err
-	}
-	service, err := w.onPostgres(ctx, server, templateDatabase) // creates the tables
-	if err != nil {
-		return err
-	}
-	if err := service.Process.Stop(); err != nil {
+	if err := makeTemplate(ctx, w.stage, server, templateDatabase); err != nil {
 		return err
 	}
 	if err := seed.CopyUsers(ctx, w.template, server.URL(templateDatabase)); err != nil {
@@ -65,11 +68,31 @@ func (w *world) seedPostgres(ctx context.Context, server *contender.Postgres) er
 			return err
 		}
 	}
-	return seed.PostgresOrders(ctx, server.URL, templateDatabase, "written", small.orders)
+	for _, name := range []string{"written", "many"} {
+		if err := seed.PostgresOrders(ctx, server.URL, templateDatabase, name, small.orders); err != nil {
+			return err
+		}
+	}
+	if w.before == nil {
+		return nil
+	}
+	if err := makeTemplate(ctx, *w.before, server, templateBefore); err != nil {
+		return err
+	}
+	return seed.PostgresOrders(ctx, server.URL, templateBefore, "before", small.orders)
 }
 
-func (w *world) onPostgres(ctx context.Context, server *contender.Postgres, database string) (*contender.Server, error) {
-	service, err := w.stage.Start(ctx, server.URL(database))
+// makeTemplate creates a database with the tables of the service of a stage.
+func makeTemplate(ctx context.Context, stage contender.Stage, server *contender.Postgres, name string) error {
+	if err := seed.PostgresEmpty(ctx, server.URL("postgres"), name); err != nil {
+		return err
+	}
+	return makeTables(ctx, stage, server.URL(name))
+}
+
+// onServer starts the service of a stage on a database.
+func onServer(ctx context.Context, stage contender.Stage, server *contender.Postgres, database string) (*contender.Server, error) {
+	service, err := stage.Start(ctx, server.URL(database))
 	if err != nil {
 		return nil, err
 	}

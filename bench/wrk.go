@@ -45,7 +45,7 @@ func (w *world) wrk() (all []measurement) {
 func (w *world) runWrk(
 	ctx context.Context, path string, threads int, server *contender.Server, during time.Duration,
 ) (report.Sample, error) {
-	const order = 1
+	const order = work.Third
 	seconds := int(max(1, during.Seconds()))
 	before := process.CPU(server.Processes()...)
 	out, err := exec.CommandContext(ctx, path, fmt.Sprintf("-t%d", threads), fmt.Sprintf("-c%d", clients), //nolint:gosec // ours

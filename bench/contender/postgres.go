@@ -69,11 +69,11 @@ var ForSeeding = []string{
 	"autovacuum=off", "maintenance_work_mem=512MB",
 }
 
-// Start starts the server and waits until it accepts connections. Apart from shared_buffers and settings it uses
-// PostgreSQL's defaults.
+// Start starts the server and waits until it accepts connections. Apart from shared_buffers, max_connections (each service
+// keeps a pool for its database, and machines with more cores have larger pools) and settings it uses PostgreSQL's defaults.
 func (p *Postgres) Start(ctx context.Context, group *process.Group, settings ...string) (err error) {
 	args := []string{"-D", p.data(), "-k", p.dir, "-p", strconv.Itoa(p.port)}
-	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "shared_buffers=512MB"}, settings...) {
+	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "shared_buffers=512MB", "max_connections=500"}, settings...) {
 		args = append(args, "-c", setting)
 	}
 	p.Process, err = group.Start(ctx, process.Command{

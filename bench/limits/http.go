@@ -19,21 +19,29 @@ import (
 
 const (
 	contentType = "application/json; charset=utf-8"
-	found       = `{"code":0,"msg":"查询成功","data":{"id":"1000","userid":"100","product":"product1","price":100.0,"status":"created","created_at":"2026-01-02T03:04:05.678Z"}}` + "\n"
-	created     = `{"code":0,"msg":"创建成功","data":{"id":"1000","userid":"100","product":"product1","price":100.0,"status":"created","created_at":"2026-01-02T03:04:05.678Z"}}` + "\n"
+	order       = `{"id":"1000","userid":"100","product":"product1","price":100.0,"status":"created","created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:05.678Z","version":1}`
+	found       = `{"code":0,"msg":"查询成功","data":` + order + "}\n"
+	created     = `{"code":0,"msg":"创建成功","data":` + order + "}\n"
 	cancelled   = `{"code":0,"msg":"取消成功","data":{}}` + "\n"
 	account     = `{"code":0,"msg":"查询成功","data":{"userid":"100","username":"user100","email":"user100@example.com"}}` + "\n"
 )
+
+// listed is a list of 20 orders.
+var listed = `{"code":0,"msg":"查询成功","data":{"orders":[` + strings.Repeat(order+",", 19) + order + `],"next":"1000"}}` + "\n"
 
 // Bare returns a handler on net/http alone. Its responses are constants of the same size as the service's. It reads request
 // bodies and ignores tokens.
 func Bare() http.Handler {
 	answers := map[string][]byte{http.MethodGet: []byte(found), http.MethodPost: []byte(created), http.MethodDelete: []byte(cancelled)}
-	info := []byte(account)
+	info, list, length := []byte(account), []byte(listed), strconv.Itoa(len(listed))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := answers[r.Method]
-		if r.URL.Path == "/user/info" {
+		switch r.URL.Path {
+		case "/user/info":
 			answer = info
+		case "/order/list":
+			answer = list
+			w.Header().Set("Content-Length", length) // net/http adds it to short responses only
 		}
 		if r.Method == http.MethodPost {
 			if _, err := io.ReadAll(r.Body); err != nil {
@@ -62,6 +70,7 @@ func Gin(secret []byte) http.Handler {
 	})
 	asked.GET("/user/info", constant(account))
 	asked.GET("/order/query/:orderid", constant(found))
+	asked.GET("/order/list", constant(listed))
 	asked.DELETE("/order/cancel/:orderid", constant(cancelled))
 	asked.POST("/order/create", func(c *gin.Context) {
 		if _, err := io.ReadAll(c.Request.Body); err != nil {

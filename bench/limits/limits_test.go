@@ -34,7 +34,7 @@ func TestGinVerifiesTheTokenAndRespondsLikeBare(t *testing.T) {
 	require.NoError(t, err)
 	bare, withGin := Bare(), Gin(secret)
 	for route, answer := range map[string]string{
-		"GET /user/info": account, "GET /order/query/1": found, "POST /order/create": created, "DELETE /order/cancel/1": cancelled,
+		"GET /user/info": account, "GET /order/query/1": found, "GET /order/list": listed, "POST /order/create": created, "DELETE /order/cancel/1": cancelled,
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		ask := func(h http.Handler, token string) *httptest.ResponseRecorder {

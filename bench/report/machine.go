@@ -20,6 +20,7 @@ type Machine struct {
 	Go              string
 	Postgres, Flask string // versions; empty if skipped
 	Commit          string
+	Before          string   // commit of the release before; empty if skipped
 	Workers         []string // the rate of each kind of gunicorn worker
 	Skipped         []string // contenders that are not installed
 }

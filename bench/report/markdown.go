@@ -59,6 +59,7 @@ func (m Machine) markdown() string {
 		{"PostgreSQL", m.Postgres},
 		{"Flask", m.Flask},
 		{"commit", m.Commit},
+		{"the release before", m.Before},
 		{"service", "`RATE_LIMIT=off LOG_LEVEL=warn`; the row with the request log on has `LOG_LEVEL=info` and writes to a file"},
 		{"gunicorn workers", strings.Join(m.Workers, "; ")},
 		{"skipped", strings.Join(m.Skipped, "; ")},

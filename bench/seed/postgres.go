@@ -4,22 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"userorder/bench/work"
 )
 
-// The index is built after the rows are inserted, which is faster.
-var postgresOrders = []string{
-	"ALTER TABLE orders DROP CONSTRAINT orders_pkey",
-	`INSERT INTO orders (id, user_id, product, price, status, created_at)
-		SELECT id, 1 + id % $2, 'product1', 10000, 'created', 1767323045678 FROM generate_series(1::bigint, $1::bigint) AS id`,
-	"ALTER TABLE orders ADD PRIMARY KEY (id)",
-	"SELECT setval(pg_get_serial_sequence('orders', 'id'), $1)",
-	"VACUUM (ANALYZE) orders", // otherwise autovacuum would do it during a measurement
-}
+const postgresOrders = "INSERT INTO orders" + owned + "generate_series(1::bigint, $1::bigint) AS id"
 
 // PostgresOrders creates the database name from template and inserts orders. server returns the URL of a database.
 func PostgresOrders(ctx context.Context, server func(database string) string, template, name string, orders int) error {
@@ -31,19 +20,46 @@ func PostgresOrders(ctx context.Context, server func(database string) string, te
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	for _, statement := range postgresOrders {
-		var args []any
-		if strings.Contains(statement, "$1") {
-			args = append(args, orders)
-		}
-		if strings.Contains(statement, "$2") {
-			args = append(args, work.Users)
-		}
-		if _, err := conn.Exec(ctx, statement, args...); err != nil {
-			return fmt.Errorf("seed %s: %w", name, err)
-		}
+	err = fillTable(ctx, conn, "orders", postgresOrders, arguments(orders)...)
+	var hasEvents bool
+	if err == nil {
+		err = conn.QueryRow(ctx, "SELECT to_regclass('order_events') IS NOT NULL").Scan(&hasEvents)
+	}
+	if err == nil && hasEvents {
+		err = fillTable(ctx, conn, "order_events", created)
+	}
+	if err != nil {
+		return fmt.Errorf("seed %s: %w", name, err)
 	}
 	return nil
+}
+
+// fillTable runs a statement that inserts into a table, without its triggers and with its indexes built afterwards.
+func fillTable(ctx context.Context, conn *pgx.Conn, table, insert string, args ...any) error {
+	before := []string{"ALTER TABLE " + table + " DISABLE TRIGGER USER", "ALTER TABLE " + table + " DROP CONSTRAINT " + table + "_pkey"}
+	after := []string{"ALTER TABLE " + table + " ADD PRIMARY KEY (id)"}
+	rows, err := conn.Query(ctx, "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = $1::text AND indexname <> $1::text || '_pkey'", table)
+	if err != nil {
+		return err
+	}
+	var index, create string
+	if _, err := pgx.ForEachRow(rows, []any{&index, &create}, func() error {
+		before, after = append(before, "DROP INDEX "+index), append(after, create)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := execute(ctx, conn, before...); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, insert, args...); err != nil {
+		return err
+	}
+	return execute(ctx, conn, append(after,
+		"ALTER TABLE "+table+" ENABLE TRIGGER USER",
+		"SELECT setval(pg_get_serial_sequence('"+table+"', 'id'), (SELECT max(id) FROM "+table+"))",
+		"VACUUM (ANALYZE) "+table, // otherwise autovacuum would do it during a measurement
+	)...)
 }
 
 func execAll(ctx context.Context, url string, statements ...string) error {
@@ -52,6 +68,10 @@ func execAll(ctx context.Context, url string, statements ...string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
+	return execute(ctx, conn, statements...)
+}
+
+func execute(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)

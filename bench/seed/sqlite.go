@@ -1,5 +1,3 @@
-// Package seed inserts orders directly into databases whose tables the service has created. The service must not run on
-// them.
 package seed
 
 import (
@@ -11,15 +9,12 @@ import (
 	"os"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
-
-	"userorder/bench/work"
 )
 
-// sqliteOrders inserts rows in the order of their ids. Each belongs to the user that work.Owner returns.
+// sqliteOrders inserts rows in the order of their ids.
 const sqliteOrders = `
 	WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < $1)
-	INSERT INTO orders (id, user_id, product, price, status, created_at)
-	SELECT id, 1 + id % $2, 'product1', 10000, 'created', 1767323045678 FROM ids`
+	INSERT INTO orders` + owned + "ids"
 
 // SQLite copies the database at template to path, inserts orders, and flushes the file, so that no write is pending when a
 // measurement begins.
@@ -33,7 +28,8 @@ func SQLite(ctx context.Context, template, path string, orders int) (err error) 
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, sqliteOrders, orders, work.Users)
+	db.SetMaxOpenConns(1) // it locks the file
+	err = fill(ctx, db, orders)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("seed %s: %w", path, err)
 	}
@@ -42,6 +38,57 @@ func SQLite(ctx context.Context, template, path string, orders int) (err error) 
 		return err
 	}
 	return errors.Join(file.Sync(), file.Close())
+}
+
+func fill(ctx context.Context, db *sql.DB, orders int) error {
+	restore, err := setAside(ctx, db)
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, sqliteOrders, arguments(orders)...); err != nil {
+		return err
+	}
+	var hasEvents bool
+	const find = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'order_events'"
+	if err := db.QueryRowContext(ctx, find).Scan(&hasEvents); err != nil {
+		return err
+	}
+	if hasEvents {
+		restore = append([]string{created}, restore...)
+	}
+	for _, statement := range restore {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// setAside drops the indexes and triggers of the tables that are seeded, and returns the statements that create them again.
+func setAside(ctx context.Context, db *sql.DB) (restore []string, err error) {
+	rows, err := db.QueryContext(ctx, `SELECT 'DROP ' || type || ' "' || name || '"', sql FROM sqlite_schema
+		WHERE type IN ('index', 'trigger') AND tbl_name IN ('orders', 'order_events') AND sql IS NOT NULL`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var drops []string
+	for rows.Next() {
+		var drop, create string
+		if err := rows.Scan(&drop, &create); err != nil {
+			return nil, err
+		}
+		drops, restore = append(drops, drop), append(restore, create)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	for _, drop := range drops {
+		if _, err := db.ExecContext(ctx, drop); err != nil {
+			return nil, fmt.Errorf("%s: %w", drop, err)
+		}
+	}
+	return restore, nil
 }
 
 // Copy copies a small SQLite database, which no service may have open.

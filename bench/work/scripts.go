@@ -32,7 +32,7 @@ func (s *info) Next(r *fasthttp.Request) bool {
 
 func (*info) Check(r *fasthttp.Response) error { return succeeded(r) }
 
-// Query returns scripts that query random seeded orders, each with the token of its owner. If constant, the server sends
+// Query returns scripts that query random seeded orders of the Users, each with the token of its owner. If constant, the server sends
 // the same order to every request, so the id in the response is not checked.
 func Query(tokens Tokens, orders int, constant bool) func(client int) load.Script {
 	return func(client int) load.Script {
@@ -49,7 +49,7 @@ type query struct {
 }
 
 func (s *query) Next(r *fasthttp.Request) bool {
-	order := 1 + s.dice.IntN(s.orders)
+	order := Third * (1 + s.dice.IntN(s.orders/Third))
 	s.asked = strconv.AppendInt(s.asked[:0], int64(order), 10)
 	ask(r, fasthttp.MethodGet, "/order/query/"+string(s.asked), s.tokens.Of(Owner(order)))
 	return true
@@ -80,7 +80,7 @@ type create struct {
 
 func (s *create) Next(r *fasthttp.Request) bool {
 	s.user = 1 + s.user%Users
-	post(r, "/order/create", s.tokens.Of(s.user), `{"userid":"`+strconv.Itoa(s.user)+`","product":"product1","price":100.0}`)
+	post(r, "/order/create", s.tokens.Of(s.user), newOrder(strconv.Itoa(s.user)))
 	return true
 }
 

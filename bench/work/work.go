@@ -11,11 +11,19 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Users is the number of accounts. Seeded orders belong to them as Owner says.
+// Users is the number of accounts.
 const Users = 100
 
-// Owner returns the user who owns a seeded order.
+// Third divides the ids of the seeded orders that belong to the Users, so that queries ask for orders all over the table and
+// need few tokens. The others belong to users without an account.
+const Third = 3
+
+// Owner returns the owner of a seeded order whose id is a multiple of Third.
 func Owner(order int) (user int) { return 1 + order%Users }
+
+// Owners returns how many users without an account own the other seeded orders, in turn. Each owns 33 or more, which is
+// enough for a list. It must not be a multiple of Third, or some would own none.
+func Owners(orders int) int { return min(Many, orders/50) }
 
 // Tokens holds a token for each user, beginning with user 1.
 type Tokens []string
@@ -86,6 +94,11 @@ func post(r *fasthttp.Request, path, token, body string) {
 	ask(r, fasthttp.MethodPost, path, token)
 	r.Header.SetContentType("application/json")
 	r.SetBodyString(body)
+}
+
+// newOrder returns the body that creates an order.
+func newOrder(user string) string {
+	return `{"userid":"` + user + `","product":"product1","price":100.0}`
 }
 
 var success, idField = []byte(`{"code":0,`), []byte(`"id":"`)

@@ -50,6 +50,7 @@ func TestAQuerySendsTheTokenOfTheOwner(t *testing.T) {
 		order, err := strconv.Atoi(id)
 		require.NoError(t, err)
 		require.True(t, 1 <= order && order <= 1000)
+		require.Zero(t, order%Third)
 		require.Equal(t, "Bearer token"+strconv.Itoa(Owner(order)), string(r.Header.Peek("Authorization")))
 
 		answer := &fasthttp.Response{}
