@@ -57,3 +57,17 @@ func TestBothREADMEsListEverySetting(t *testing.T) {
 		}
 	}
 }
+
+func TestNoDocumentHasAPlaceForAFigureThatIsMissing(t *testing.T) {
+	files, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	decisions, err := filepath.Glob("docs/decisions/*.md")
+	require.NoError(t, err)
+	files = append(append(files, decisions...), "README.md", "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md")
+	require.Greater(t, len(files), 20)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NotContains(t, string(text), "⟨", file)
+	}
+}
