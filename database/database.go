@@ -177,20 +177,21 @@ func (db *DB) ExecRow(ctx context.Context, query string, args ...any) *Row {
 // for 5 seconds at most.
 //
 // On SQLite the calls that arrive during a commit share the next transaction, each behind a savepoint. On PostgreSQL a
-// call is a transaction; if it loses to another (40001, 40P01), or its connection before COMMIT is sent, it is retried,
-// up to three tries in all. So fn must be able to run more than once. All callers wait for fn: it must do nothing but
-// run statements of its Tx. It must not hash, use the network or call a method of the DB.
+// call is a transaction; if it loses to another (40001, 40P01), or its connection before COMMIT is sent, it is retried: ten
+// tries in all, or three. So fn must be able to run more than once. All callers wait for fn: it must do nothing but run
+// statements of its Tx. It must not hash, use the network or call a method of the DB.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return db.engine.write(ctx, fn)
 }
 
 // Settled returns an id up to which the rows of a table are settled: none with this id or a lower one can be added any
 // more. A query that begins later sees all of them. So whoever reads a table to which rows are only added, up to this id
-// and in the order of ids, misses none and needs to remember only the last one. The key of the table is id, which the database
-// generates.
+// and in the order of ids, misses none and needs to remember only the last one. The key of the table is id, which the
+// database generates.
 //
 // On PostgreSQL a transaction that has inserted into the table and stays open holds up the result. Settled waits some 30 ms
-// for it and then returns what it knows; in a process that has just been started that may be 0.
+// for it, unless another call does already, and then returns what it knows. In a process that has just been started, or
+// after a restart of the server, that may be 0.
 func (db *DB) Settled(ctx context.Context, table string) (id int64, err error) {
 	id, err = db.engine.settled(ctx, table)
 	return id, classify(err)

@@ -31,7 +31,7 @@
 // succeeded: that one has seen only rows on disk. So a user name is never called taken because of a row that was lost.
 //
 // On PostgreSQL a single statement commits by itself, in one round trip; a Write is BEGIN, its statements and COMMIT. A
-// call that loses to another transaction, or loses its connection before COMMIT is sent, is retried, up to three tries.
+// call that loses to another transaction, or loses its connection before COMMIT is sent, is retried.
 //
 // # Another process
 //

@@ -23,8 +23,9 @@ import (
 )
 
 const (
-	// maxTries is the number of tries of an operation that may be retried.
-	maxTries = 3
+	// maxTries is the number of tries of an operation that may be retried, and maxRaces that of one that loses to other
+	// transactions, which many at once do where transactions are serializable.
+	maxTries, maxRaces = 3, 10
 
 	pingTimeout = 2 * time.Second  // less than the usual timeout of a readiness probe
 	openTimeout = 10 * time.Second // for the first ping
@@ -200,7 +201,8 @@ func isNotKept(err error) bool {
 	return !errors.Is(err, ErrOutcomeUnknown) && (lostToAnother(err) || isLost(err))
 }
 
-// retry calls try up to maxTries times while again(err) holds and ctx allows, with growing, jittered pauses.
+// retry calls try up to maxTries times, or maxRaces times if it loses to others, while again(err) holds and ctx allows,
+// with growing, jittered pauses.
 func (p *postgresServer) retry(ctx context.Context, again func(error) bool, try func() error) error {
 	for tries := 1; ; tries++ {
 		err := try()
@@ -208,11 +210,15 @@ func (p *postgresServer) retry(ctx context.Context, again func(error) bool, try 
 			// The other connections are probably dead, too, or lead to a server that is now a standby.
 			p.conns.Reset()
 		}
-		if err == nil || tries == maxTries || !again(err) {
+		limit := maxTries
+		if lostToAnother(err) {
+			limit = maxRaces
+		}
+		if err == nil || tries >= limit || !again(err) {
 			return err
 		}
 		select {
-		case <-time.After(time.Duration(tries*tries)*5*time.Millisecond + rand.N(20*time.Millisecond)):
+		case <-time.After(time.Duration(tries*tries)*5*time.Millisecond + rand.N(time.Duration(tries)*20*time.Millisecond)):
 		case <-ctx.Done():
 			return err
 		}

@@ -67,7 +67,7 @@ func TestATransactionThatAlwaysLosesGivesUp(t *testing.T) {
 	})
 	require.ErrorIs(t, err, database.ErrUnavailable)
 	require.NotErrorIs(t, err, database.ErrOutcomeUnknown)
-	require.Equal(t, 3, attempts)
+	require.Equal(t, 10, attempts)
 }
 
 func TestACommitThatTheServerRefusesIsNotKeptAndNotUnknown(t *testing.T) {

@@ -68,9 +68,13 @@ func TestExpiredOrdersAreCancelledInPiecesAndNoneTwice(t *testing.T) {
 		var group sync.WaitGroup
 		for range 2 { // replicas
 			group.Go(func() {
-				for more := true; more; {
-					if more, err = c.module.Jobs()[0].Do(t.Context()); err != nil {
+				for {
+					more, err := c.module.Jobs()[0].Do(t.Context())
+					if err != nil {
 						t.Error(err)
+					}
+					if !more {
+						return
 					}
 				}
 			})
