@@ -116,7 +116,7 @@ func (s *service) move(ctx context.Context, m move) (o order, moved bool, err er
 	return order{}, false, errChanged
 }
 
-// judge returns an error if an order must not be moved.
+// judge returns an error if an order must not be moved, but none if it has the status already.
 func (m move) judge(o order) error {
 	switch staff := m.caller.Role == auth.Staff; {
 	case !staff && o.Status == statusCancelled:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"userorder/auth"
 	"userorder/database"
 	"userorder/database/databasetest"
 	"userorder/httpapi/httpapitest"
@@ -94,6 +95,14 @@ func TestWhoMayMoveAnOrderFromWhereToWhere(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAStatusHasTwoSourcesAtMostAsTheStatementOfAMoveHas(t *testing.T) {
+	for _, to := range []status{statusCreated, statusPaid, statusShipped, statusCompleted, statusCancelled} {
+		for _, role := range []auth.Role{auth.Customer, auth.Staff, system} {
+			require.LessOrEqual(t, len(to.sources(role)), 2)
+		}
+	}
 }
 
 // events returns the events of an order as GET /order/history has them.
