@@ -190,15 +190,18 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 // database generates.
 //
 // On PostgreSQL a transaction that has inserted into the table and stays open holds up the result. Settled waits some 30 ms
-// for it, unless another call does already, and then returns what it knows. In a process that has just been started, or
-// after a restart of the server, that may be 0.
+// for it, together with all that call it meanwhile, and then returns what it knows. In a process that has just been
+// started, or after a restart of the server, that may be 0.
 func (db *DB) Settled(ctx context.Context, table string) (id int64, err error) {
 	id, err = db.engine.settled(ctx, table)
 	return id, classify(err)
 }
 
-// lastKey returns a query for the highest key in a table.
-func lastKey(table string) string { return "SELECT coalesce(max(id), 0) FROM " + table }
+// lastKey returns the highest key in a table, or 0.
+func lastKey(ctx context.Context, e engine, table string) (id int64, err error) {
+	err = e.queryRow(ctx, "SELECT coalesce(max(id), 0) FROM "+table, nil, []any{&id})
+	return id, err
+}
 
 // Ping reports whether the database can serve requests. It blocks for 5 seconds at most.
 func (db *DB) Ping(ctx context.Context) error {

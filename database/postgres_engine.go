@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -38,6 +39,7 @@ type postgresServer struct {
 	readOnly bool     // the URL accepts a server that is read-only
 	keys     sync.Map // remedies for unique indexes by schema and name, as remedyOf returns them
 	settling sync.Map // *settling by the name of the table
+	looks    singleflight.Group
 }
 
 func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {

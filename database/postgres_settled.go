@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -13,42 +11,43 @@ import (
 // transaction holds a lock on each table that it inserts into, from before the key is generated until its rows can be
 // seen. So whoever holds none when a key is known to be in use cannot add a row with a lower key any more.
 
-// settling knows how far the rows of one table are settled.
+// settling knows how far the rows of one table are settled. One goroutine at a time uses it.
 type settling struct {
-	settled atomic.Int64
-
-	mu      sync.Mutex // held while settled advances
-	server  string     // what is known, is known of this start of a server
-	next    int64      // is settled as soon as the writers have ended
-	writers []string   // transactions that were inserting when next was read
+	settled int64
+	server  string   // what is known, is known of this start of a server
+	next    int64    // is settled as soon as the writers have ended
+	writers []string // transactions that were inserting when next was read
 }
 
 // settlePauses is how long settled waits, in all some 30 ms, for transactions that insert. Most take a millisecond.
 var settlePauses = []time.Duration{time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 8 * time.Millisecond, 16 * time.Millisecond}
 
-// settled does not wait if another call does: they would queue up behind a transaction that stays open.
+// settled shares one look at the server among all that call it meanwhile: they would queue up behind a transaction that
+// stays open. The look does not end with the call that has begun it.
 func (p *postgresServer) settled(ctx context.Context, table string) (id int64, err error) {
-	known, _ := p.settling.LoadOrStore(table, &settling{})
-	s := known.(*settling) //nolint:forcetypeassert // stored above
-	if !s.mu.TryLock() {
-		return s.settled.Load(), nil
+	look := p.looks.DoChan(table, func() (any, error) {
+		known, _ := p.settling.LoadOrStore(table, &settling{})
+		return known.(*settling).wait(context.WithoutCancel(ctx), p, table) //nolint:forcetypeassert // stored above
+	})
+	select {
+	case result := <-look:
+		id, _ = result.Val.(int64)
+		return id, result.Err
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
-	defer s.mu.Unlock()
+}
+
+// wait returns the id up to which rows are settled, after it has waited a little for writers.
+func (s *settling) wait(ctx context.Context, p *postgresServer, table string) (id int64, err error) {
 	for _, pause := range settlePauses {
 		done, err := s.advance(ctx, p, table)
-		if err != nil {
-			return 0, err
+		if err != nil || done {
+			return s.settled, err
 		}
-		if done {
-			break
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return s.settled.Load(), nil
-		}
+		time.Sleep(pause)
 	}
-	return s.settled.Load(), nil
+	return s.settled, nil
 }
 
 // advance looks for writers if none are known, and otherwise for which of them have ended. It reports whether all have. A
@@ -75,7 +74,7 @@ func (s *settling) advance(ctx context.Context, p *postgresServer, table string)
 		})
 	}
 	if len(s.writers) == 0 {
-		s.settled.Store(s.next)
+		s.settled = s.next
 	}
 	return len(s.writers) == 0, nil
 }
@@ -87,11 +86,11 @@ func (s *settling) begin(ctx context.Context, p *postgresServer, table string) (
 	if err := p.queryRow(ctx, query, nil, []any{&s.next, &server}); err != nil {
 		return false, err
 	}
-	if server != s.server || s.next < s.settled.Load() {
+	if server != s.server || s.next < s.settled {
 		s.server = server
-		s.settled.Store(0)
+		s.settled = 0
 	}
-	return s.next <= s.settled.Load(), nil
+	return s.next <= s.settled, nil
 }
 
 // inserting returns the open transactions that have inserted into a table, and the start of the server.

@@ -151,3 +151,40 @@ func TestSettledRowsOfAServerThatHasLostThemAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, last)
 }
+
+func TestReadersThatComeAtOnceShareOneLook(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Postgres(t)
+	db := databasetest.Open(t, url)
+	require.NoError(t, db.Migrate(t.Context(), "tasks", tasks))
+	_, err := insertTask(t.Context(), db, "settled")
+	require.NoError(t, err)
+	read := func(want int64) (slowest time.Duration) {
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		for range 100 {
+			group.Go(func() {
+				began := time.Now()
+				last, err := db.Settled(t.Context(), "tasks")
+				if err != nil || last != want {
+					t.Errorf("%d settled instead of %d: %v", last, want, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				slowest = max(slowest, time.Since(began))
+			})
+		}
+		group.Wait()
+		return slowest
+	}
+	read(1) // none may be told that nothing is settled, because another is looking
+
+	other, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close(context.WithoutCancel(t.Context()))) }()
+	_, err = other.Exec(t.Context(), "BEGIN; INSERT INTO tasks (name) VALUES ('open')")
+	require.NoError(t, err)
+	_, err = insertTask(t.Context(), db, "waits")
+	require.NoError(t, err)
+	require.Less(t, read(1), time.Second, "they have waited one after the other, some 30 ms each")
+}

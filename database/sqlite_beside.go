@@ -242,8 +242,7 @@ func (f *besideFile) ping(ctx context.Context) error {
 }
 
 func (f *besideFile) settled(ctx context.Context, table string) (id int64, err error) {
-	err = f.queryRow(ctx, lastKey(table), nil, []any{&id})
-	return id, err
+	return lastKey(ctx, f, table)
 }
 
 func (f *besideFile) stats() Stats { return Stats{} }

@@ -164,8 +164,7 @@ func (f *sqliteFile) requireNewKeys(context.Context, []Table) error { return nil
 
 // settled returns the highest key: SQLite has one writer at a time, so no row with a lower one can follow.
 func (f *sqliteFile) settled(ctx context.Context, table string) (id int64, err error) {
-	err = f.queryRow(ctx, lastKey(table), nil, []any{&id})
-	return id, err
+	return lastKey(ctx, f, table)
 }
 
 func (f *sqliteFile) stats() Stats { return f.readers.stats() }
