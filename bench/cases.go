@@ -77,6 +77,7 @@ func (w *world) measurements() []measurement {
 	all = append(all, w.creates()...)
 	all = append(all, w.refreshes()...)
 	all = append(all, w.many()...)
+	all = append(all, w.shop()...)
 	all = append(all, w.disk(overwrite), w.disk(extend))
 	all = append(all, w.mixes()...)
 	all = append(all, w.passwords()...) // last: memory used for hashing is released slowly

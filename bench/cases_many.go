@@ -8,6 +8,13 @@ const (
 	keyed  = byMany + ", a random key each"
 )
 
+// Names of the work of staff in the report.
+const (
+	moved    = "an order from created to completed"
+	recorded = "history"
+	fed      = "feed of 20"
+)
+
 func listOf(s size) string { return "list of 20, " + s.name + " orders" }
 
 func byManyAt(s size) string { return byMany + ", " + s.name + " orders" }
@@ -35,6 +42,17 @@ func (w *world) many() (all []measurement) {
 			w.on(e.name, byMany, crowds[2], always(e.many), script),
 			w.on(e.name, keyed, crowds[2], always(e.many), work.CreateByMany(w.bearers, true)),
 			w.on(e.name, byManyAt(largest), crowds[2], always(e.queried[largest.id]), script))
+	}
+	return all
+}
+
+// shop lists what staff does with orders: it moves them on, and reads their histories and the feed.
+func (w *world) shop() (all []measurement) {
+	for _, e := range w.engines() {
+		all = append(all,
+			w.on(e.name, moved, clients, always(e.many), work.Move(w.staff)),
+			w.on(e.name, recorded, clients, always(e.queried[small.id]), work.History(w.staff, small.orders)),
+			w.on(e.name, fed, clients, always(e.queried[small.id]), work.Feed(w.staff, small.orders)))
 	}
 	return all
 }

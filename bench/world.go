@@ -24,6 +24,7 @@ type world struct {
 	progress *progress
 	tokens   work.Tokens
 	bearers  work.Bearers
+	staff    string           // a token
 	template string           // path of a database with the users, which no service opens
 	before   *contender.Stage // starts the release before; nil if it was not built
 
@@ -134,6 +135,9 @@ func commit(ctx context.Context, folder string) string {
 
 // join creates the database that the others are copied from, and the tokens of users without an account.
 func (w *world) join(ctx context.Context) (err error) {
+	if w.staff, err = work.SignStaff(secret); err != nil {
+		return err
+	}
 	if w.bearers, err = work.Sign(secret); err != nil {
 		return err
 	}

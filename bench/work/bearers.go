@@ -17,20 +17,35 @@ type Bearers []string
 
 // Sign returns the tokens of Many users.
 func Sign(secret string) (Bearers, error) {
-	const life = 12 * time.Hour // the service refuses more than a day
-	now := time.Now()
 	bearers := make(Bearers, Many)
 	for i := range bearers {
-		user := strconv.Itoa(Users + 1 + i)
-		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
-			Subject: user, IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)), ID: "bench-" + user,
-		}).SignedString([]byte(secret))
+		token, err := sign(secret, Users+1+i, "")
 		if err != nil {
-			return nil, fmt.Errorf("sign the token of user %s: %w", user, err)
+			return nil, err
 		}
 		bearers[i] = token
 	}
 	return bearers, nil
+}
+
+// SignStaff returns the token of a user, without an account, who is staff.
+func SignStaff(secret string) (token string, err error) { return sign(secret, Users+Many+1, "staff") }
+
+func sign(secret string, user int, role string) (token string, err error) {
+	const life = 12 * time.Hour // the service refuses more than a day
+	now, subject := time.Now(), strconv.Itoa(user)
+	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, claims{jwt.RegisteredClaims{
+		Subject: subject, IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)), ID: "bench-" + subject,
+	}, role}).SignedString([]byte(secret))
+	if err != nil {
+		return "", fmt.Errorf("sign the token of user %s: %w", subject, err)
+	}
+	return token, nil
+}
+
+type claims struct {
+	jwt.RegisteredClaims
+	Role string `json:"role,omitempty"`
 }
 
 // at returns the user with a number from 0 on and the user's token.
