@@ -29,7 +29,7 @@ func TestNoFieldCostsMoreThanItsSizeIsWorth(t *testing.T) {
 			"domain":   func() { _ = new(email).UnmarshalText([]byte("a@" + text)) },
 		} {
 			least := time.Hour
-			for range 3 {
+			for tries := 0; tries < 50 && least >= 15*time.Millisecond; tries++ {
 				start := time.Now()
 				read()
 				least = min(least, time.Since(start))
