@@ -51,6 +51,17 @@ func TestATransactionThatLosesToAnotherIsRunAgain(t *testing.T) {
 	require.Equal(t, "b!", body)
 }
 
+func TestAFrozenTransactionIsEndedByTheServer(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t, databasetest.Postgres(t))
+	const query = "SELECT current_setting('idle_in_transaction_session_timeout')"
+	var limit string
+	require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error { return tx.QueryRow(query).Scan(&limit) }))
+	require.Equal(t, "10s", limit)
+	require.NoError(t, db.QueryRow(t.Context(), query).Scan(&limit))
+	require.Equal(t, "0", limit, "behind a pooler the session is not ours")
+}
+
 func TestATransactionThatAlwaysLosesGivesUp(t *testing.T) {
 	db := serializable(t)
 	attempts := 0
