@@ -7,7 +7,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Tests that need more than Go read this list. go test reuses a result until a variable that the tests read changes, but
 # does not notice that a program was installed.
-export TEST_TOOLS := $(shell for tool in initdb strace nginx haproxy caddy pgbouncer chromium systemd-analyze; do command -v $$tool; done; \
+export TEST_TOOLS := $(shell for tool in initdb strace nginx haproxy caddy pgbouncer chromium systemd-analyze python3 node; do command -v $$tool; done; \
 	ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/nginx /usr/sbin/haproxy /usr/sbin/pgbouncer 2>/dev/null; \
 	git rev-parse --is-shallow-repository 2>/dev/null)
 
@@ -65,18 +65,19 @@ fmt: ## format the code
 	go run $(GOLANGCI) fmt
 	cd bench && go run $(GOLANGCI) fmt
 
-bench: ## compare it with a Flask app and the limits of the machine, in 7 minutes, into bench/results
+bench: ## compare it with a Flask app and the limits of the machine, in 9 minutes, into bench/results
 	@go -C bench run .
 
 bench-quick: ## the same in less than a minute, with rough figures, into bench/quick
 	@go -C bench run . -quick
 
-fuzz: ## fuzz bodies, responses, prices, ids and tokens, FUZZTIME (1m) each
+fuzz: ## fuzz bodies, responses, prices, ids, tokens and the URLs of webhooks, FUZZTIME (1m) each
 	$(FUZZ) -fuzz '^FuzzBind$$' ./httpapi
 	$(FUZZ) -fuzz '^FuzzAppendString$$' ./httpapi
 	$(FUZZ) -fuzz '^FuzzPrice$$' ./order
 	$(FUZZ) -fuzz '^FuzzOrderID$$' ./order
 	$(FUZZ) -fuzz '^FuzzToken$$' ./auth
+	$(FUZZ) -fuzz '^FuzzWebhookURL$$' ./webhook
 
 # govulncheck reads no variable for its database: -db is its flag.
 VULNDB = $(if $(GOVULNDB),-db $(GOVULNDB))

@@ -15,6 +15,7 @@ import (
 
 	"userorder/settings"
 	"userorder/telemetry"
+	"userorder/webhook"
 )
 
 type command struct {
@@ -49,6 +50,7 @@ func commands() []command {
 		{"restore", "FILE", "put a copy of the backup FILE in the place of the SQLite database of a stopped service", 1, configured(restore)},
 		{"grant", "[--customer] NAME", "make the account NAME staff, or a customer again, while the service runs", -1, configured(grant)},
 		{"passwd", "NAME", "set the password of the account NAME, while the service runs", 1, configured(passwd)},
+		{"webhook-secret", "", "print a new secret to sign webhooks with, for WEBHOOK_SECRET and for the receivers", 0, webhookSecret},
 		{"healthcheck", "", "ask the service on this machine whether it is alive", 0, configured(healthcheck)},
 		{"config", "", "show the settings in effect and where each comes from", 0, showConfig},
 		{"version", "", "show what this program was built from", 0, func(_ context.Context, in invocation) error {
@@ -119,8 +121,9 @@ func help(ctx context.Context, in invocation) error {
 %s
 
 %s
-Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS, SMTP_URL and the database URLs may be kept in a file
-instead, whose path is in JWT_SECRET_FILE and so on. OpenTelemetry's other settings apply as well.
+Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS, SMTP_URL, the database URLs and the settings of
+webhooks may be kept in a file instead, whose path is in JWT_SECRET_FILE and so on. OpenTelemetry's other settings apply
+as well.
 
 %s
 The exit status is 0 for success, 2 for an invalid setting or command, 1 for any other failure.
@@ -141,6 +144,12 @@ func showConfig(ctx context.Context, in invocation) error {
 		return err
 	}
 	return s.Err()
+}
+
+// webhookSecret prints a new secret. It reads no settings: those of webhooks are invalid without one.
+func webhookSecret(_ context.Context, in invocation) error {
+	_, err := fmt.Fprintln(in.stdout, webhook.NewSecret())
+	return err
 }
 
 // commandTable lists the commands.

@@ -126,6 +126,7 @@ func TestAWrongCommandIsAnsweredWithTheUsage(t *testing.T) {
 		{"--sevre", `there is no command "--sevre"`},
 		{"serve 5000", "serve takes no operands"},
 		{"version now", "version takes no operands"},
+		{"webhook-secret new", "webhook-secret takes no operands"},
 		{"--version now", `there is no command "--version"`},
 		{"config PORT", "config takes no operands"},
 		{"help me", "help takes no operands"},

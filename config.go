@@ -39,6 +39,7 @@ type Config struct {
 	TokenTTL        time.Duration
 	SessionTTL      time.Duration
 	Mail            Mail
+	Webhooks        Webhooks
 	OrderExpiry     time.Duration // 0: off
 	StaffOrders     bool          // only staff may create orders
 	HashConcurrency int
@@ -106,6 +107,7 @@ func readConfig(s *settings.Reader) Config {
 	readDatabases(s, &cfg)
 	readSecrets(s, &cfg)
 	cfg.Mail = readMail(s)
+	cfg.Webhooks = readWebhooks(s)
 	cfg.OrderExpiry = settings.Value(s, "ORDER_EXPIRY", "off", "after which time an order that nobody has paid is cancelled, like 48h", order.ParseExpiry)
 	cfg.StaffOrders = s.OneOf("ORDER_CREATION", "who may create orders: anyone for themselves, or staff alone", "anyone", "staff") == "staff"
 	cfg.Traces = readTracing(s)

@@ -89,6 +89,8 @@ func TestWhichOfSeveralFaultsIsAnswered(t *testing.T) {
 		{"the content before the owner", "POST /order/create", token, "application/json", `{"userid":"2","product":"p"}`, 400},
 		{"no token before the parameters", "GET /user/list?limit=0", "", "", "", 401},
 		{"the parameters before the role", "GET /user/list?limit=0", token, "", "", 400},
+		{"the content before the role, also where there may be none", "POST /order/webhooks/retry", token, "application/json", `[]`, 400},
+		{"the role without a body", "POST /order/webhooks/retry", token, "text/plain", "", 403},
 		{"the media type before the id", "POST /user/update/x", token, "text/plain", `{"role":"staff"}`, 415},
 		{"the id before the role", "POST /user/update/x", token, "application/json", `{"role":"staff"}`, 400},
 		{"the role last", "POST /user/update/1", token, "application/json", `{"role":"staff"}`, 403},
@@ -150,7 +152,7 @@ func TestHeadWorksWhereverGetDoesAndOptionsAskForTheService(t *testing.T) {
 	token := member(t, handler, testUser)
 	require.Equal(t, 200, httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`).Code)
 	for _, path := range []string{
-		"/user/info", "/user/sessions", "/user/export", "/user/list", "/order/query/1", "/order/query/2", "/order/query", "/healthz", "/readyz", "/docs", "/docs/", "/openapi.json",
+		"/user/info", "/user/sessions", "/user/export", "/user/list", "/order/query/1", "/order/query/2", "/order/query", "/order/webhooks", "/healthz", "/readyz", "/docs", "/docs/", "/openapi.json",
 	} {
 		get, head := httpapitest.Call(handler, "GET "+path, token, ""), httpapitest.Call(handler, "HEAD "+path, token, "")
 		require.Equal(t, get.Code, head.Code, path)

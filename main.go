@@ -26,6 +26,7 @@ import (
 	"userorder/settings"
 	"userorder/telemetry"
 	"userorder/user"
+	"userorder/webhook"
 	"userorder/worker"
 )
 
@@ -106,7 +107,8 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 type service struct {
 	databases
 	accounts     accounts
-	mails        *mail.Queue // nil if there is no mail server
+	mails        *mail.Queue     // nil if there is no mail server
+	webhooks     *webhook.Client // nil if there are no webhooks
 	engine       *gin.Engine
 	jobs         []worker.Job
 	metrics      *telemetry.Metrics // nil if they are off
@@ -163,19 +165,22 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if cfg.serves("order") {
 		orders, err := order.New(ctx, order.Config{
 			DB: s.databases["order"], Tokens: tokens, Expiry: cfg.OrderExpiry, StaffOnly: cfg.StaffOrders,
+			Webhooks: s.newWebhooks(cfg.Webhooks, log),
 		})
 		if err != nil {
 			return nil, err
 		}
 		orders.Mount(s.engine.Group("/order"))
 		s.jobs = append(s.jobs, orders.Jobs()...)
+		s.watchWebhooks(orders)
 	}
 	return s, openapi.Mount(s.engine, telemetry.ReadBuild().Version)
 }
 
-// Close sends no more mails and closes the databases.
+// Close sends no more mails or webhooks and closes the databases.
 func (s *service) Close() error {
 	s.mails.Close()
+	s.webhooks.Close()
 	return errors.Join(s.accounts.Close(), s.databases.Close())
 }
 

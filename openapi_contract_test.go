@@ -103,7 +103,8 @@ func paths(document tree) map[string]tree {
 	return all
 }
 
-// closeAnswers forbids fields that a schema does not name, unless it is a request's or says what others may be.
+// closeAnswers forbids fields that a schema does not name, unless it is a request's or says what others may be. What a webhook
+// gets is an answer in this sense: the service writes it.
 func closeAnswers(document tree) {
 	requests := map[string]bool{}
 	for _, item := range paths(document) {
@@ -113,6 +114,10 @@ func closeAnswers(document tree) {
 				requests[content["schema"].(tree)["$ref"].(string)] = true
 			}
 		}
+	}
+	for _, hook := range document["webhooks"].(tree) {
+		content := hook.(tree)["post"].(tree)["requestBody"].(tree)["content"].(tree)["application/json"].(tree)
+		content["schema"].(tree)["additionalProperties"] = false
 	}
 	for name, schema := range document["components"].(tree)["schemas"].(tree) {
 		schema := schema.(tree)

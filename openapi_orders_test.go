@@ -140,7 +140,7 @@ func (d *desk) cancel(t *testing.T) {
 	d.say(t, "403 无权操作其他用户的订单", 1, "GET /order/query/"+d.other, "")
 }
 
-// read reads lists, histories and the feed.
+// read reads lists, histories and the feed, and asks for webhooks, of which there are none.
 func (d *desk) read(t *testing.T) {
 	ids := func(account int64, query string) (ids []string, next string) {
 		t.Helper()
@@ -199,6 +199,12 @@ func (d *desk) read(t *testing.T) {
 	}
 	require.Equal(t, all, strings.Join(pages, ", "))
 	require.Equal(t, 7, strings.Count(all, "order."))
+
+	d.say(t, "403 权限不足", 1, "GET /order/webhooks", "")
+	d.say(t, "403 权限不足", 1, "POST /order/webhooks/retry", "")
+	w = d.say(t, "200 查询成功", clerk, "GET /order/webhooks", "")
+	require.JSONEq(t, `{"code":0,"msg":"查询成功","data":{"webhooks":[]}}`, w.Body.String())
+	d.say(t, "200 修改成功", clerk, "POST /order/webhooks/retry", "{}")
 }
 
 // told returns what the events in an answer say.

@@ -203,6 +203,7 @@ func TestTheDocumentListsWhatThisProcessServes(t *testing.T) {
 			require.Equal(t, slices.Contains(strings.Split(served, ","), name), found, "paths of %s in openapi/openapi.yaml, as served with MODULES=%s", name, served)
 		}
 		require.NotNil(t, fromYAML.Paths.Value("/healthz"))
+		require.Equal(t, fromYAML.Paths.Value("/order/webhooks") != nil, len(fromYAML.Webhooks) > 0, "webhooks, with MODULES=%s", served)
 		require.Equal(t, telemetry.ReadBuild().Version, fromYAML.Info.Version)
 	}
 }
@@ -351,6 +352,7 @@ func (c *contract) nothingThere(t *testing.T, api *service) {
 	for line, want := range map[string]int{
 		"GET /": 404, "POST /": 404, "GET /nothing": 404, "GET /docs/a": 404, "GET /docs/a/b/c": 404,
 		"PUT /order/create": 405, "POST /order/query": 405, "POST /docs": 405, "DELETE /openapi.json": 405, "POST /healthz": 405,
+		"POST /order/webhooks": 405, "GET /order/webhooks/retry": 405,
 	} {
 		r := httpapitest.Request(line, "", "")
 		w := httpapitest.Serve(api.engine, r)
@@ -361,7 +363,9 @@ func (c *contract) nothingThere(t *testing.T, api *service) {
 
 // outages are a database without its tables, which is a fault that nobody foresaw, and one that is closed.
 func (c *contract) outages(t *testing.T, token string) {
-	broken, closed := whole(t), whole(t)
+	// With a webhook, since the list of none needs no database. Nothing is sent: no job runs here.
+	webhook := []string{"WEBHOOK_URLS", "https://shop.example/hook", "WEBHOOK_SECRET", "whsec_" + strings.Repeat("c", 32)}
+	broken, closed := whole(t, webhook...), whole(t, webhook...)
 	ofBroken, ofClosed := visitor{token, refreshToken(t, broken)}, visitor{token, refreshToken(t, closed)}
 	for _, m := range modules() {
 		require.NoError(t, broken.databases[m.name].Write(t.Context(), func(tx *database.Tx) error {

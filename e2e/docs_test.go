@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -256,14 +257,15 @@ func TestThePageHasNoFaultThatKeepsPeopleOut(t *testing.T) {
 	}
 }
 
-// operationsOf returns the elements on the page of the operations in the document, like "#operations-user-login".
+// operationsOf returns the elements on the page of the operations and webhooks in the document, like
+// "#operations-user-login".
 func operationsOf(t *testing.T, base string) (elements []string) {
 	t.Helper()
 	var document struct {
-		Paths map[string]map[string]json.RawMessage
+		Paths, Webhooks map[string]map[string]json.RawMessage
 	}
 	require.NoError(t, json.Unmarshal([]byte(send("GET", base+"/openapi.json", "", "").body), &document))
-	for _, item := range document.Paths {
+	add := func(item map[string]json.RawMessage, section string) {
 		for name, text := range item {
 			if name == "parameters" {
 				continue
@@ -273,8 +275,15 @@ func operationsOf(t *testing.T, base string) (elements []string) {
 				Tags        []string
 			}
 			require.NoError(t, json.Unmarshal(text, &operation))
-			elements = append(elements, "#operations-"+operation.Tags[0]+"-"+operation.OperationID)
+			elements = append(elements, "#operations-"+cmp.Or(section, operation.Tags[0])+"-"+operation.OperationID)
 		}
+	}
+	for _, item := range document.Paths {
+		add(item, "")
+	}
+	require.NotEmpty(t, document.Webhooks)
+	for _, item := range document.Webhooks {
+		add(item, "webhooks")
 	}
 	require.Greater(t, len(elements), 15)
 	return elements
@@ -302,6 +311,9 @@ func TestThePageShowsEveryOperationAndFitsAPhone(t *testing.T) {
 		require.NoError(t, chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(element+" .responses-table"))), element)
 	}
 	requireFit(page, "an open operation")
+	triable, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll(".webhooks .try-out__btn").length`))
+	require.NoError(t, err)
+	require.Zero(t, triable, "a webhook can be tried out, as if the service received it")
 	require.NoError(t, chromedp.Do(ctx,
 		chromedp.Click(chromedp.CSS("#operations-user-logout .try-out__btn")),
 		chromedp.Click(chromedp.CSS("#operations-user-logout .execute")),

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,15 +21,17 @@ import (
 // reader runs the shell blocks of a README in order.
 type reader struct {
 	dir, binary, postgres string
-	service               *program
+	service, receiver     *program
 	base, ops             string
 	token, refresh        string // those of the last output
+	receives              string // what the README says that its receiver of webhooks prints
 }
 
 var (
 	shellBlock  = regexp.MustCompile("(?s)```sh\n(.*?)```")
 	aToken      = regexp.MustCompile(`"token":"([^"]+)"`)
 	aRefresh    = regexp.MustCompile(`"refresh_token":"([^"]+)"`)
+	received    = regexp.MustCompile("`(order\\.\\w+ \\d+)`")
 	placeholder = "postgres://USER:PASSWORD@HOST:5432/DATABASE"
 )
 
@@ -40,11 +44,15 @@ func TestTheCommandsOfTheREADMEsWork(t *testing.T) {
 			binary, err := build()
 			require.NoError(t, err)
 			r := &reader{dir: t.TempDir(), binary: binary, postgres: databasetest.Postgres(t)}
+			line := received.FindSubmatch(text)
+			require.NotNil(t, line)
+			r.receives = string(line[1]) + "\n"
 			blocks := shellBlock.FindAllSubmatch(text, -1)
 			require.Greater(t, len(blocks), 6)
 			for _, block := range blocks {
 				r.follow(t, string(block[1]))
 			}
+			require.NotNil(t, r.receiver)
 		})
 	}
 }
@@ -62,12 +70,16 @@ func (r *reader) follow(t *testing.T, block string) {
 	case "make test", "make chaos", "make postman", "make bench", "make bench-quick": // checked for existence only
 		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
 		require.NoError(t, err, "%s", out)
+	case "export WEBHOOK_SECRET=$(go run . webhook-secret)\nPORT=8080 go run ./docs/receivers &\nWEBHOOK_URLS=http://127.0.0.1:8080/ go run .":
+		r.service.stop(t)
+		r.serveWithReceiver(t)
 	default:
 		stopped := strings.Contains(block, "data/app.db") || strings.Contains(block, " restore ")
 		if stopped {
 			r.service.stop(t)
 		}
 		r.run(t, block)
+		r.awaitReceiver(t)
 		if stopped && !strings.Contains(block, "migrate-data") {
 			r.serve(t)
 		}
@@ -79,6 +91,33 @@ func (r *reader) serve(t *testing.T, settings ...string) {
 	r.service = start(t, r.dir, append(settings, "JWT_SECRET=")...)
 	r.base = r.service.url(t)
 }
+
+// serveWithReceiver starts the service, and the example of a receiver that it sends webhooks to.
+func (r *reader) serveWithReceiver(t *testing.T) {
+	t.Helper()
+	secret, err := exec.Command(r.binary, "webhook-secret").Output()
+	require.NoError(t, err)
+	binary, err := buildReceiver()
+	require.NoError(t, err)
+	port := fmt.Sprint(freePort(t))
+	shared := "WEBHOOK_SECRET=" + strings.TrimSpace(string(secret))
+	r.receiver = launch(t, r.dir, exec.Command(binary), shared, "PORT="+port)
+	r.serve(t, shared, "WEBHOOK_URLS=http://127.0.0.1:"+port+"/")
+}
+
+// awaitReceiver waits until the receiver, if one runs, has printed what the README says, and nothing else.
+func (r *reader) awaitReceiver(t *testing.T) {
+	t.Helper()
+	if r.receiver != nil {
+		require.Eventually(t, func() bool { return said(t, r.receiver.stdout) == r.receives }, 20*time.Second, 20*time.Millisecond,
+			"the receiver does not print %s", r.receives)
+	}
+}
+
+// buildReceiver compiles the example of a receiver once.
+var buildReceiver = sync.OnceValues(func() (string, error) {
+	return compile("../docs/receivers", "receiver")
+})
 
 // run runs a block and compares its output with the comments that begin with "# {".
 func (r *reader) run(t *testing.T, block string) {

@@ -38,11 +38,15 @@ func Mount(engine *gin.Engine, version string) error {
 	return nil
 }
 
-var parameter = regexp.MustCompile(`:(\w+)`)
+var (
+	parameter = regexp.MustCompile(`:(\w+)`)
+	condition = regexp.MustCompile(`^\w+: # with (/\S+)`)
+)
 
 // documentOf returns the document of a version without the paths that no route has. It goes by lines, so that the rest stays
 // as it is written: a path is a line that begins with two spaces and a slash, and ends with the next such line or
-// one without indentation.
+// one without indentation. A section whose first line ends with a comment like "# with /order/webhooks" is left out along
+// with that path.
 func documentOf(routes gin.RoutesInfo, version string) string {
 	served := map[string]bool{}
 	for _, route := range routes {
@@ -55,7 +59,8 @@ func documentOf(routes gin.RoutesInfo, version string) string {
 		case strings.HasPrefix(line, "  /"):
 			keep = served[strings.TrimRight(line, "\r\n")]
 		case !strings.HasPrefix(line, " "):
-			keep = true
+			with := condition.FindStringSubmatch(line)
+			keep = with == nil || served["  "+with[1]+":"]
 		case strings.HasPrefix(line, "  version: "):
 			line = "  version: " + strconv.Quote(version) + "\n"
 		}

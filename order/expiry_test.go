@@ -90,5 +90,7 @@ func TestExpiredOrdersAreCancelledInPiecesAndNoneTwice(t *testing.T) {
 }
 
 func TestNothingExpiresUnlessItIsAskedFor(t *testing.T) {
-	require.Empty(t, alone(t, databasetest.Open(t, databasetest.SQLite(t))).module.Jobs())
+	for _, job := range alone(t, databasetest.Open(t, databasetest.SQLite(t))).module.Jobs() {
+		require.NotEqual(t, "order_expiry", job.Name)
+	}
 }

@@ -194,3 +194,32 @@ func (h handler) feed(c *gin.Context) error {
 	}
 	return httpapi.OK(c, httpapi.MsgFound, events)
 }
+
+// listWebhooks serves GET /order/webhooks.
+func (h handler) listWebhooks(c *gin.Context) error {
+	if err := auth.Only(c, auth.Staff); err != nil {
+		return err
+	}
+	var data struct {
+		Webhooks []shownWebhook `json:"webhooks"`
+	}
+	var err error
+	if data.Webhooks, err = h.service.webhooks.list(c.Request.Context()); err != nil {
+		return err
+	}
+	return httpapi.OK(c, httpapi.MsgFound, data)
+}
+
+// retryWebhooks serves POST /order/webhooks/retry.
+func (h handler) retryWebhooks(c *gin.Context) error {
+	if err := httpapi.BindOptional(c, &struct{}{}); err != nil {
+		return err
+	}
+	if err := auth.Only(c, auth.Staff); err != nil {
+		return err
+	}
+	if err := h.service.webhooks.retry(c.Request.Context()); err != nil {
+		return err
+	}
+	return httpapi.OK(c, msgChanged, httpapi.Empty{})
+}

@@ -35,6 +35,15 @@ func (e event) appendMembers(dst []byte) []byte {
 	return httpapi.AppendString(dst, string(e.note))
 }
 
+// message returns the event as webhooks receive it.
+func (e event) message() []byte {
+	dst := append([]byte(`{"type":"order.`), e.order.Status...)
+	dst = append(dst, `","timestamp":"`...)
+	dst = e.order.UpdatedAt.Append(dst)
+	dst = append(dst, `","data":`...)
+	return append(e.order.AppendJSON(dst), '}')
+}
+
 // history is the events of one order, the oldest first.
 type history []event
 

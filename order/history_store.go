@@ -66,26 +66,31 @@ func (s *store) feed(ctx context.Context, after int64, limit int) (events []even
 // a lower id.
 func (s *store) settled(ctx context.Context, after int64, limit int) ([]event, error) {
 	const query = `
-		SELECT e.id, e.order_id, e.version, e.status, e.role, coalesce(e.actor, 0), e.note, e.at,
-			o.user_id, o.product, o.price, o.created_at, coalesce(o.metadata, '')
+		SELECT ` + feedColumns + `
 		FROM order_events AS e JOIN orders AS o ON o.id = e.order_id
 		WHERE e.id > $1 AND e.id <= $2 ORDER BY e.id LIMIT $3`
 	last, err := s.db.Settled(ctx, "order_events")
 	if err != nil || last <= after {
 		return nil, err
 	}
-	events, err := database.Collect(ctx, s.db, scanFeed, query, after, last, limit)
+	events, err := database.Collect(ctx, s.db, func(row *database.Row) (event, error) { return scanFeed(row) }, query, after, last, limit)
 	if err != nil {
 		return nil, fmt.Errorf("select events: %w", err)
 	}
 	return events, nil
 }
 
-// scanFeed reads an event with the order as it was then: what is not in the event never changes.
-func scanFeed(row *database.Row) (event, error) {
+const feedColumns = `e.id, e.order_id, e.version, e.status, e.role, coalesce(e.actor, 0), e.note, e.at,
+	o.user_id, o.product, o.price, o.created_at, coalesce(o.metadata, '')`
+
+// scanFeed reads an event with the order as it was then, and other columns that follow: what is not in the event never
+// changes.
+func scanFeed(row *database.Row, others ...any) (event, error) {
 	var o order
 	var createdAt int64
-	e, err := scanEvent(row, &o.UserID, (*string)(&o.Product), (*int64)(&o.Price), &createdAt, (*string)(&o.Metadata))
+	e, err := scanEvent(row, append([]any{
+		&o.UserID, (*string)(&o.Product), (*int64)(&o.Price), &createdAt, (*string)(&o.Metadata),
+	}, others...)...)
 	o.ID, o.Status, o.Version, o.UpdatedAt = e.order.ID, e.order.Status, e.order.Version, e.order.UpdatedAt
 	o.CreatedAt = httpapi.TimestampOf(createdAt)
 	e.order = o

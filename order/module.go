@@ -23,6 +23,7 @@ type Config struct {
 	Expiry    time.Duration    // after which an order that stays created is cancelled; 0 is never
 	StaffOnly bool             // only staff may create orders
 	Now       func() time.Time // nil is time.Now
+	Webhooks  Webhooks
 }
 
 // Module serves orders. It is safe for concurrent use.
@@ -43,6 +44,11 @@ func Tables() []database.Table {
 			"id", "order_id", "version", "status", "role", "actor", "note", "at",
 		}, Identity: true, Derived: true},
 		{Name: "order_events_begin", Columns: []string{"last_order_id"}, Derived: true},
+		{Name: "webhooks", Columns: []string{"id", "digest", "url", "position", "seen_at"}, Identity: true},
+		{Name: "webhook_lanes", Columns: []string{
+			"id", "webhook_id", "order_id", "version", "last_version", "event_at", "due_at", "lease", "attempts",
+			"failing_since", "failed_at", "error",
+		}, Identity: true},
 	}
 }
 
@@ -68,6 +74,9 @@ func New(ctx context.Context, cfg Config) (*Module, error) {
 		now = time.Now
 	}
 	service := &service{store: &store{db: cfg.DB, lastWithoutEvents: lastWithoutEvents}, now: now}
+	if service.webhooks, err = newWebhooks(ctx, service, cfg.Webhooks); err != nil {
+		return nil, err
+	}
 	return &Module{handler: handler{service: service, staffOnly: cfg.StaffOnly}, tokens: cfg.Tokens, expiry: cfg.Expiry}, nil
 }
 
@@ -77,7 +86,9 @@ func (m *Module) Mount(g *gin.RouterGroup) {
 	g.Use(auth.Required(m.tokens))
 	g.POST("/create", httpapi.Handle(h.create))
 	httpapi.Get(g, "/list", httpapi.Handle(h.list))
-	httpapi.Get(g, "/events", httpapi.Handle(h.feed))     // for staff
+	httpapi.Get(g, "/events", httpapi.Handle(h.feed)) // for staff, as are the next two
+	httpapi.Get(g, "/webhooks", httpapi.Handle(h.listWebhooks))
+	g.POST("/webhooks/retry", httpapi.Handle(h.retryWebhooks))
 	for _, path := range []string{"", "/", "/:orderid"} { // without an id: a bad request, not an unknown route
 		httpapi.Get(g, "/query"+path, httpapi.Handle(h.query))
 		g.DELETE("/cancel"+path, httpapi.Handle(h.cancel))
@@ -88,8 +99,15 @@ func (m *Module) Mount(g *gin.RouterGroup) {
 
 // Jobs returns what the module does in the background. Every replica may run it.
 func (m *Module) Jobs() []worker.Job {
-	if m.expiry == 0 {
-		return nil
+	var jobs []worker.Job
+	if m.expiry != 0 {
+		jobs = append(jobs, m.handler.service.expiry(m.expiry))
 	}
-	return []worker.Job{m.handler.service.expiry(m.expiry)}
+	return append(jobs, m.handler.service.webhooks.jobs()...)
+}
+
+// Webhooks returns what became of the events of each webhook, in the order of the configuration. It asks the database; if
+// that fails, the result lacks what waits.
+func (m *Module) Webhooks(ctx context.Context) ([]WebhookStats, error) {
+	return m.handler.service.webhooks.stats(ctx)
 }

@@ -9,8 +9,9 @@ import (
 )
 
 type service struct {
-	store *store
-	now   func() time.Time
+	store    *store
+	now      func() time.Time
+	webhooks webhooks
 }
 
 // draft is an order that is to be created.

@@ -1,7 +1,7 @@
 // Goes through the tutorial with the types that openapi-typescript has generated from the service's document, api.ts.
 // It takes the address of the service and a token of staff. That it compiles is half of the test: the types must know every field.
 import createClient from "openapi-fetch";
-import type { components, paths } from "./api.js";
+import type { components, paths, webhooks } from "./api.js";
 
 declare const process: { argv: string[] };
 
@@ -24,6 +24,11 @@ const sample: components["schemas"]["OrderAnswer"] = {
 void sample.data.priice;
 // @ts-expect-error: a success has no other code
 sample.code = 1;
+const message: webhooks["orderEvent"]["post"]["requestBody"]["content"]["application/json"] = {
+  type: "order.created", timestamp: sample.data.created_at, data: sample.data,
+};
+// @ts-expect-error: what a webhook gets has no other fields
+void message.order;
 
 const api = createClient<paths>({ baseUrl: process.argv[2] ?? "", signal: AbortSignal.timeout(60_000) });
 const username = `ts${Date.now()}`;
@@ -83,6 +88,12 @@ const history = await api.GET("/order/history/{orderid}", { headers, params: { p
 expect("history", history.data?.code === 0 && history.data.data.events.map(({ type, by }) => `${type} ${by}`).join() === "order.created customer,order.paid staff");
 const feed = await api.GET("/order/events", { headers: staff, params: { query: { limit: 1 } } });
 expect("events", feed.data?.data.events[0]?.order.status === "created" && feed.data.data.next === feed.data.data.events[0].id);
+const hooks = await api.GET("/order/webhooks", { headers: staff });
+expect("webhooks", hooks.data?.data.webhooks.length === 0);
+const due = await api.POST("/order/webhooks/retry", { headers: staff });
+expect("retry webhooks", due.data?.code === 0);
+const forbidden = await api.POST("/order/webhooks/retry", { headers, body: {} });
+expect("retry webhooks as a customer", forbidden.error?.code === 403);
 
 const bad = await api.POST("/order/create", { headers, body: { product: "", price: -1 } });
 expect("create with bad fields", bad.error?.code === 400);

@@ -268,7 +268,33 @@ func read(ctx context.Context, api *ClientWithResponses, id ID, owner, staff Req
 		return err
 	}
 	events := feed.JSON200.Data
-	return expect(nil, "events", len(events.Events) == 1 && events.Next == events.Events[0].Id && events.Events[0].Order.Status == Created)
+	if err := expect(nil, "events", len(events.Events) == 1 && events.Next == events.Events[0].Id && events.Events[0].Order.Status == Created); err != nil {
+		return err
+	}
+	return webhooks(ctx, api, owner, staff)
+}
+
+// webhooks asks for the webhooks, of which the service has none.
+func webhooks(ctx context.Context, api *ClientWithResponses, owner, staff RequestEditorFn) error {
+	found, err := api.OrderWebhooksWithResponse(ctx, nil, staff)
+	if err != nil {
+		return err
+	}
+	if err := expect(nil, "webhooks", found.JSON200 != nil && found.JSON200.Data.Webhooks != nil && len(found.JSON200.Data.Webhooks) == 0); err != nil {
+		return err
+	}
+	due, err := api.RetryOrderWebhooksWithResponse(ctx, nil, WebhookRetry{}, staff)
+	if err != nil {
+		return err
+	}
+	if err := expect(nil, "retry webhooks", due.JSON200 != nil && due.JSON200.Code == DoneCodeN0); err != nil {
+		return err
+	}
+	refused, err := api.RetryOrderWebhooksWithResponse(ctx, nil, WebhookRetry{}, owner)
+	if err != nil {
+		return err
+	}
+	return expect(nil, "retry webhooks as a customer", refused.JSON403 != nil && refused.JSON403.Code == ErrorCodeN403)
 }
 
 // expect returns an error that names the step unless it went as it should.
