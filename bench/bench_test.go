@@ -41,6 +41,14 @@ func TestOptions(t *testing.T) {
 	lists, err := parseOptions([]string{"-only", "^list"})
 	require.NoError(t, err)
 	require.Equal(t, []size{small, large}, lists.sizes, "lists are measured at both ends")
+	require.Equal(t, []size{million, medium}, []size{full.waiting, quick.waiting})
+	require.False(t, lists.wantsWebhook(onSQLite) || lists.wantsWaiting(onSQLite), "lists need no webhook")
+	for only, want := range map[string][2]bool{"^webhook: events": {true, false}, "events waiting.*PostgreSQL": {false, true}, "^webhook": {true, true}} {
+		o, err := parseOptions([]string{"-only", only})
+		require.NoError(t, err)
+		require.Equal(t, want, [2]bool{o.wantsWebhook(onPostgres), o.wantsWaiting(onPostgres)}, only)
+		require.Equal(t, []size{small}, o.sizes, only)
+	}
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-quick", "more"}, {"-only", "("}} {
 		_, err := parseOptions(wrong)
 		require.Error(t, err, wrong)
@@ -63,7 +71,7 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	}
 	results.AddStart(contender.Startup{}, contender.Startup{})
 	all := targets(results)
-	require.Len(t, all, 22)
+	require.Len(t, all, 28)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
 	}

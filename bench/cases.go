@@ -61,7 +61,8 @@ func hashConcurrency() int { return max(1, runtime.NumCPU()-1) }
 type measurement struct {
 	report.Key
 	during time.Duration
-	before func(context.Context) error // may be nil
+
+	before, after func(context.Context) error // may be nil; after is not called if the measurement fails
 
 	server func() *contender.Server // nil: count measures instead
 	script func(client int) load.Script
@@ -78,6 +79,7 @@ func (w *world) measurements() []measurement {
 	all = append(all, w.refreshes()...)
 	all = append(all, w.many()...)
 	all = append(all, w.shop()...)
+	all = append(all, w.webhooks()...)
 	all = append(all, w.disk(overwrite), w.disk(extend))
 	all = append(all, w.mixes()...)
 	all = append(all, w.passwords()...) // last: memory used for hashing is released slowly

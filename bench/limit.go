@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"userorder/bench/limits"
+	"userorder/bench/receiver"
 )
 
-// limit runs one of the limits. bare and gin serve until ctx ends; disk and hash print a limits.Count. Each runs in a
-// process of its own, so that its CPU time can be read from outside.
+// limit runs one of the limits, or the receiver of webhooks. bare, gin and receiver serve until ctx ends; disk and hash print
+// a limits.Count. Each runs in a process of its own, so that its CPU time can be read from outside.
 func limit(ctx context.Context, name string, args []string) error {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	port := flags.Int("port", 0, "port to listen on")
@@ -28,6 +29,8 @@ func limit(ctx context.Context, name string, args []string) error {
 		return limits.Serve(ctx, *port, limits.Bare())
 	case "gin":
 		return limits.Serve(ctx, *port, limits.Gin([]byte(os.Getenv("JWT_SECRET"))))
+	case "receiver":
+		return receiver.Serve(ctx, *port)
 	case "disk":
 		count, err := limits.Flush(*path, *appending, *during)
 		if err != nil {

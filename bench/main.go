@@ -29,7 +29,7 @@ func main() {
 	os.Exit(1)
 }
 
-// run runs the benchmark, or one of the limits if args name it. The benchmark starts the limits as processes.
+// run runs the benchmark, or a limit or the receiver if args name it. The benchmark starts these as processes.
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		return limit(ctx, args[0], args[1:])

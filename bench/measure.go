@@ -18,6 +18,14 @@ func (w *world) measure(ctx context.Context, m measurement) (sample report.Sampl
 			return report.Sample{}, err
 		}
 	}
+	sample, err = w.sample(ctx, m)
+	if err == nil && m.after != nil {
+		err = m.after(ctx)
+	}
+	return sample, err
+}
+
+func (w *world) sample(ctx context.Context, m measurement) (sample report.Sample, err error) {
 	if m.server == nil {
 		return m.count(ctx, m.during)
 	}

@@ -31,19 +31,23 @@ type options struct {
 	hashing        time.Duration // of one measurement that hashes passwords, a few dozen a second
 	sizes          []size
 	ends           [2]size        // the smallest and the largest of all sizes, where lists and creates are measured
+	backlog        int            // events that wait until the webhook's receiver answers
+	waiting        size           // the size of which all events wait for a webhook whose receiver is down
 	only           *regexp.Regexp // selects measurements
 }
 
 var (
-	small  = size{"1 thousand", "1k", 1_000, true}
-	medium = size{"100 thousand", "100k", 100_000, true}
-	large  = size{"10 million", "10m", 10_000_000, false}
+	small   = size{"1 thousand", "1k", 1_000, true}
+	medium  = size{"100 thousand", "100k", 100_000, true}
+	million = size{"1 million", "1m", 1_000_000, false}
+	large   = size{"10 million", "10m", 10_000_000, false}
 )
 
 func parseOptions(args []string) (options, error) {
 	o := options{
 		rounds: 3, warmup: 200 * time.Millisecond, during: time.Second, hashing: 2 * time.Second,
-		sizes: []size{small, medium, {"1 million", "1m", 1_000_000, false}, large},
+		sizes:   []size{small, medium, million, large},
+		backlog: 5_000,
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.service, "service", "..", "source folder of the service")
@@ -64,8 +68,9 @@ func parseOptions(args []string) (options, error) {
 	}
 	if o.quick {
 		o.rounds, o.warmup, o.during, o.hashing = 1, 50*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond
-		o.sizes = o.sizes[:2]
+		o.sizes, o.backlog = o.sizes[:2], 1_000
 	}
+	o.waiting = o.sizes[min(2, len(o.sizes)-1)]
 	o.ends = [2]size{o.sizes[0], o.sizes[len(o.sizes)-1]}
 	o.sizes = slices.DeleteFunc(o.sizes, func(s size) bool { return s != small && !o.asksFor(s) })
 	if o.out == "" {

@@ -28,7 +28,7 @@ func targets(r *report.Results) []report.Target {
 		ratio("create, durable, against Flask's in memory, 64 clients", 8, report.Rate, made, at(onFlask, create, crowd)),
 		ratio("refresh, 64 clients, against create", 0.8, report.Rate, at(onSQLite, refresh, crowd), made),
 		ratio("login against argon2id alone", 0.97, report.Rate, at(onSQLite, login, hashers()), at(onHash, hash, hashConcurrency())),
-	}, orderTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
+	}, orderTargets(r), webhookTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
 }
 
 func at(contender, work string, clients int) report.Key {
@@ -58,6 +58,24 @@ func orderTargets(r *report.Results) []report.Target {
 		ratio("create with a random key each against the release before", 0.6, keys, before),
 		ratio("create with a random key each against the release before, PostgreSQL", 0.7, keysPostgres, postgres),
 	}
+}
+
+// webhookTargets returns the targets for how fast events are sent, and for what a webhook may cost a create.
+func webhookTargets(r *report.Results) (all []report.Target) {
+	const crowd = 64
+	for _, engine := range []struct{ name, suffix string }{{onSQLite, ""}, {onPostgres, ", PostgreSQL"}} {
+		rate := report.Target{What: "events sent to a webhook, a second" + engine.suffix, Bound: 1000}
+		if row := r.Row(at(engine.name, sent, calls)); row != nil {
+			rate.Known, rate.Measured = true, row.Spread(report.Rate)
+		}
+		of := func(what string, bound float64, work, base string) report.Target {
+			return ratioOf(r, what+engine.suffix, bound, report.Rate, at(engine.name, work, crowd), at(engine.name, base, crowd))
+		}
+		all = append(all, rate,
+			of("create with a webhook against without", 0.9, hooked, unhooked),
+			of("create with 1 million events waiting for a webhook against without one", 0.95, waitingFor(million), unhookedAt(million)))
+	}
+	return all
 }
 
 // compared describes the ratio of the service to net/http alone, by our client and by wrk.

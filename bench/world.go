@@ -26,6 +26,7 @@ type world struct {
 	bearers  work.Bearers
 	staff    string           // a token
 	template string           // path of a database with the users, which no service opens
+	nobody   string           // address of a receiver that is down
 	before   *contender.Stage // starts the release before; nil if it was not built
 
 	bare, gin        *contender.Server
@@ -46,6 +47,8 @@ type engine struct {
 	made         work.Made         // orders on written
 
 	sessions []string // refresh tokens on written
+
+	webhook webhook
 }
 
 // flask is the Flask app: a process for each size, and two for writes, which restart every round.
@@ -84,6 +87,7 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 		{"build the service", w.build},
 		{"build the release before", w.buildBefore},
 		{"register users", w.join},
+		{"reserve a port", w.reserve},
 		{"start the service on SQLite", w.startSQLite},
 		{"start the service on PostgreSQL", w.startPostgres},
 		{"start Flask", w.startFlask},
@@ -158,29 +162,32 @@ func (w *world) startLimits(ctx context.Context) (err error) {
 	return errors.Join(errs[:]...)
 }
 
+// onFile starts the service on a SQLite file of its own with seeded orders.
+func (w *world) onFile(ctx context.Context, id string, orders int, settings ...string) (*contender.Server, error) {
+	path := filepath.Join(w.stage.Dir, id+".db")
+	if err := seed.SQLite(ctx, w.template, path, orders); err != nil {
+		return nil, err
+	}
+	return w.stage.Start(ctx, "sqlite:"+path, settings...)
+}
+
 func (w *world) startSQLite(ctx context.Context) error {
 	w.sqlite = &engine{name: onSQLite, nameBefore: beforeSQLite, queried: map[string]*contender.Server{}}
-	start := func(id string, orders int, settings ...string) (*contender.Server, error) {
-		path := filepath.Join(w.stage.Dir, id+".db")
-		if err := seed.SQLite(ctx, w.template, path, orders); err != nil {
-			return nil, err
-		}
-		return w.stage.Start(ctx, "sqlite:"+path, settings...)
-	}
 	for _, s := range w.options.sizes {
 		w.progress.step("SQLite: %s orders", s.name)
-		server, err := start("orders_"+s.id, s.orders)
+		server, err := w.onFile(ctx, "orders_"+s.id, s.orders)
 		if err != nil {
 			return err
 		}
 		w.sqlite.queried[s.id] = server
 	}
-	var errs [4]error
-	w.sqlite.written, errs[0] = start("written", small.orders)
-	w.sqlite.many, errs[1] = start("many", small.orders)
-	w.sqlite.logging, errs[2] = start("logging", small.orders, "LOG_LEVEL=info")
+	var errs [5]error
+	w.sqlite.written, errs[0] = w.onFile(ctx, "written", small.orders)
+	w.sqlite.many, errs[1] = w.onFile(ctx, "many", small.orders)
+	w.sqlite.logging, errs[2] = w.onFile(ctx, "logging", small.orders, "LOG_LEVEL=info")
+	errs[3] = w.startWebhookSQLite(ctx)
 	if w.before != nil {
-		errs[3] = w.startBefore(ctx)
+		errs[4] = w.startBefore(ctx)
 	}
 	return errors.Join(errs[:]...)
 }

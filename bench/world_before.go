@@ -70,8 +70,8 @@ func (w *world) startBefore(ctx context.Context) error {
 }
 
 // makeTables has the service of a stage create its tables in a database.
-func makeTables(ctx context.Context, stage contender.Stage, database string) error {
-	service, err := stage.Start(ctx, database)
+func makeTables(ctx context.Context, stage contender.Stage, database string, settings ...string) error {
+	service, err := stage.Start(ctx, database, settings...)
 	if err != nil {
 		return err
 	}

@@ -46,11 +46,12 @@ func (w *world) startOnPostgres(ctx context.Context, server *contender.Postgres)
 			return err
 		}
 	}
-	var errs [3]error
+	var errs [4]error
 	w.postgres.written, errs[0] = onServer(ctx, w.stage, server, "written")
 	w.postgres.many, errs[1] = onServer(ctx, w.stage, server, "many")
+	errs[2] = w.startWebhookPostgres(ctx, server)
 	if w.before != nil {
-		w.postgres.before, errs[2] = onServer(ctx, *w.before, server, "before")
+		w.postgres.before, errs[3] = onServer(ctx, *w.before, server, "before")
 	}
 	return errors.Join(errs[:]...)
 }
@@ -73,6 +74,9 @@ func (w *world) seedPostgres(ctx context.Context, server *contender.Postgres) er
 			return err
 		}
 	}
+	if err := w.seedWebhookPostgres(ctx, server); err != nil {
+		return err
+	}
 	if w.before == nil {
 		return nil
 	}
@@ -91,8 +95,8 @@ func makeTemplate(ctx context.Context, stage contender.Stage, server *contender.
 }
 
 // onServer starts the service of a stage on a database.
-func onServer(ctx context.Context, stage contender.Stage, server *contender.Postgres, database string) (*contender.Server, error) {
-	service, err := stage.Start(ctx, server.URL(database))
+func onServer(ctx context.Context, stage contender.Stage, server *contender.Postgres, database string, settings ...string) (*contender.Server, error) {
+	service, err := stage.Start(ctx, server.URL(database), settings...)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (s Stage) launch(ctx context.Context, database string, settings ...string) 
 	return &Server{Address: local(port), Process: p}, nil
 }
 
-// Limit starts a server of package limits, bare or gin, and waits until it is healthy.
+// Limit starts a server of package limits, bare or gin, or the receiver of webhooks, and waits until it is healthy.
 func (s Stage) Limit(ctx context.Context, name string) (*Server, error) {
 	port, err := s.Ports.Free(ctx)
 	if err != nil {

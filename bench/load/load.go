@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -124,3 +125,17 @@ func (c *client) loop(ctx context.Context, end time.Time) error {
 func asked(r *fasthttp.Request) string {
 	return string(r.Header.Method()) + " " + string(r.RequestURI())
 }
+
+// Limit returns scripts that end when they have sent a number of requests together.
+func Limit(script func(client int) Script, requests int) func(client int) Script {
+	left := new(atomic.Int64)
+	left.Store(int64(requests))
+	return func(client int) Script { return limited{script(client), left} }
+}
+
+type limited struct {
+	Script
+	left *atomic.Int64
+}
+
+func (l limited) Next(r *fasthttp.Request) bool { return l.left.Add(-1) >= 0 && l.Script.Next(r) }

@@ -102,3 +102,13 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 		require.EqualValues(t, test.want, percentile(test.values, test.thousandths), "%d of %d", test.thousandths, len(test.values))
 	}
 }
+
+func TestLimitedScriptsSendANumberOfRequestsTogether(t *testing.T) {
+	var asked atomic.Int64
+	address := serve(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	script := Limit(func(int) Script { return &countdown{left: 1000} }, 150)
+	result, err := Load{Address: address, Scripts: []Script{script(0), script(1), script(2)}, For: time.Minute}.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 150, result.Requests)
+	require.EqualValues(t, 150, asked.Load())
+}

@@ -12,7 +12,7 @@ const postgresOrders = "INSERT INTO orders" + owned + "generate_series(1::bigint
 
 // PostgresOrders creates the database name from template and inserts orders. server returns the URL of a database.
 func PostgresOrders(ctx context.Context, server func(database string) string, template, name string, orders int) error {
-	if err := execAll(ctx, server("postgres"), fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
+	if err := PostgresCopy(ctx, server("postgres"), template, name); err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(ctx, server(name))
@@ -83,6 +83,11 @@ func execute(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 // PostgresEmpty creates a database without tables.
 func PostgresEmpty(ctx context.Context, url, name string) error {
 	return execAll(ctx, url, "CREATE DATABASE "+name)
+}
+
+// PostgresCopy creates the database name as a copy of template, which no service may have open.
+func PostgresCopy(ctx context.Context, url, template, name string) error {
+	return execAll(ctx, url, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template))
 }
 
 // CopyUsers copies the users of the SQLite file at path to PostgreSQL, since hashing all passwords again would take longer

@@ -71,6 +71,13 @@ func (m *Made) Forget() {
 	m.orders = nil
 }
 
+// Len returns the number of orders.
+func (m *Made) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.orders)
+}
+
 func (m *Made) take() (o madeOrder, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
