@@ -18,6 +18,7 @@ import (
 	"userorder/e2e/tutorial"
 	"userorder/httpapi"
 	"userorder/httpapi/httpapitest"
+	"userorder/worker"
 )
 
 // environment returns these variables as os.Environ returns them.
@@ -40,6 +41,7 @@ func serviceOn(t *testing.T, url string, settings ...string) *service {
 	api, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	t.Cleanup(worker.Start(slog.New(slog.DiscardHandler), nil, api.accounts.jobs())) // else it is unready after 10 s
 	return api
 }
 
