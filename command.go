@@ -136,6 +136,7 @@ func showConfig(ctx context.Context, in invocation) error {
 	s := settings.NewReader(ctx, in.environ)
 	cfg := readConfig(s)
 	cfg.requireSecret(s)
+	cfg.requireBackups(s)
 	rows := [][]string{{"NAME", "VALUE", "SOURCE"}}
 	for _, read := range s.Read() {
 		rows = append(rows, []string{read.Name, cmp.Or(read.Value, "-"), read.Source})

@@ -40,6 +40,7 @@ type Config struct {
 	SessionTTL      time.Duration
 	Mail            Mail
 	Webhooks        Webhooks
+	Backups         Backups
 	OrderExpiry     time.Duration // 0: off
 	StaffOrders     bool          // only staff may create orders
 	HashConcurrency int
@@ -74,6 +75,7 @@ func loadConfig(ctx context.Context, environ []string) (Config, error) {
 	s := settings.NewReader(ctx, environ)
 	cfg := readConfig(s)
 	cfg.requireSecret(s)
+	cfg.requireBackups(s)
 	cfg.Misspelled = s.Misspelled()
 	if s.Err() != nil { // no start that would warn of them, and they may be what is wrong
 		for _, misspelled := range cfg.Misspelled {
@@ -106,6 +108,7 @@ func readConfig(s *settings.Reader) Config {
 	cfg.Limits = readLimits(s)
 	readDatabases(s, &cfg)
 	readSecrets(s, &cfg)
+	cfg.Backups = readBackups(s)
 	cfg.Mail = readMail(s)
 	cfg.Webhooks = readWebhooks(s)
 	cfg.OrderExpiry = settings.Value(s, "ORDER_EXPIRY", "off", "after which time an order that nobody has paid is cancelled, like 48h", order.ParseExpiry)

@@ -94,7 +94,7 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 			`level=WARN msg=request method=GET path=/order/query/1 \S+ status=401 .* token="parse token: token signature is invalid`,
 			`level=INFO msg=request method=POST path=/order/create \S+ status=200 .* user=1 order=1\n`,
 			`level=INFO msg=stopping drain=0s\n`,
-			`level=INFO msg=stopped\n$`,
+			fmt.Sprintf(`level=INFO msg=stopped requests=%d uptime=\d+s\n$`, strings.Count(text, " msg=request ")),
 		} {
 			require.Regexp(t, seen, text)
 		}

@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -56,6 +59,7 @@ func main() {
 // serve answers requests until ctx ends. It then stops in this order: /readyz says no, requests drain, jobs stop,
 // the last traces are sent, metrics go, mails stop, databases close, the log is flushed.
 func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
+	began, served := time.Now(), &atomic.Int64{}
 	queue := telemetry.NewQueue(stdout, cfg.LogJSON)
 	defer queue.Close()
 	log := telemetry.NewLogger(telemetry.LogConfig{
@@ -70,7 +74,7 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	}
 	defer func() {
 		if err = errors.Join(err, service.Close()); err == nil {
-			log.Info("stopped")
+			log.Info("stopped", "requests", served.Load(), "uptime", time.Since(began).Round(time.Second))
 		}
 	}()
 	service.metrics.WatchLog(queue.Lost)
@@ -97,9 +101,17 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	listener = httpapi.Bound(listener, httpapi.Bounds{
 		Total: cfg.MaxConnections, Network: cfg.Limits.Connections, Exempt: cfg.TrustedProxies,
 	})
-	handler := service.metrics.Around(tracing.Around(service.engine))
+	handler := counted(service.metrics.Around(tracing.Around(service.engine)), served)
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServeConfig{
 		Log: log, IdleTimeout: cfg.IdleTimeout, DrainDelay: cfg.DrainDelay,
+	})
+}
+
+// counted returns handler with a count of the requests that it has served.
+func counted(handler http.Handler, served *atomic.Int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer served.Add(1)
+		handler.ServeHTTP(w, r)
 	})
 }
 
@@ -142,7 +154,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if s.accounts, err = openAccounts(ctx, cfg, s.databases); err != nil {
 		return nil, err
 	}
-	s.jobs = s.accounts.jobs()
+	s.jobs = append(s.accounts.jobs(), backupJobs(cfg, s.databases, s.metrics, log)...)
 	s.metrics.WatchSessions(s.accounts.ended.Len)
 	tokens, secretSource, err := newTokens(cfg, s.accounts, log)
 	if err != nil {

@@ -35,6 +35,7 @@ type engine interface {
 	requireNewKeys(ctx context.Context, tables []Table) error
 	migrate(ctx context.Context, m migration) error
 	copier() copier
+	backup(ctx context.Context, path string) error
 	close() error
 }
 

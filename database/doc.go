@@ -39,6 +39,12 @@
 // (sqlite_beside.go): each of its calls opens and closes the file, and a write waits for a gap between two groups, as the
 // service's next group waits for that write.
 //
+// # Backups
+//
+// Backup and [DB.Backup] (sqlite_backup.go) read one snapshot on a connection of their own, so they delay no write but
+// keep the log from starting over. DB.Backup rests most of the time, for the requests of its process. BackupFolder
+// (sqlite_backup_folder.go) names backups by time, lists them and removes old ones.
+//
 // # Restore
 //
 // Restore (sqlite_restore.go) makes PATH-restoring, a copy that is complete, then moves the database and its log aside and

@@ -13,6 +13,8 @@ type postgresCopy struct {
 
 func (p *postgresServer) copier() copier { return postgresCopy{p} }
 
+func (*postgresServer) backup(context.Context, string) error { return errServerBackup }
+
 func (c postgresCopy) pool() *sql.DB { return c.db }
 
 func (c postgresCopy) isMigrated(ctx context.Context) (migrated bool, err error) {

@@ -262,4 +262,8 @@ func (f *besideFile) migrate(ctx context.Context, m migration) error {
 
 func (f *besideFile) copier() copier { return sqliteCopy{f, f.copying} }
 
+func (f *besideFile) backup(ctx context.Context, path string) error {
+	return Backup(ctx, "sqlite:"+f.named, path)
+}
+
 func (f *besideFile) close() error { return f.copying.Close() }

@@ -88,12 +88,12 @@ func (r *restoration) run(ctx context.Context) (kept string, err error) {
 	if _, err := finishRestore(r.target, r.step); err != nil { // an earlier one
 		return "", err
 	}
-	if err := r.inspect(ctx, checkAll); err != nil {
+	if err := r.inspect(ctx, checkPool); err != nil {
 		return "", err
 	}
 	settle(ctx, r.target)
 	r.step("settled")
-	if err := disk.Create(r.target+restoring, func(file *os.File) error { return r.copy(ctx, file.Name()) }); err != nil {
+	if err := disk.Create(r.target+restoring, func(file *os.File) error { return r.copy(ctx, file) }); err != nil {
 		return "", err
 	}
 	r.step("complete")
@@ -135,6 +135,10 @@ func (r *restoration) inspect(ctx context.Context, check func(context.Context, *
 	return err
 }
 
+func checkPool(ctx context.Context, pool *sql.DB) error {
+	return checkAll(func(query string, dest *string) error { return pool.QueryRowContext(ctx, query).Scan(dest) })
+}
+
 func identifyBackup(ctx context.Context, pool *sql.DB) error {
 	_, modules, err := identify(ctx, pool)
 	if err == nil && modules == 0 {
@@ -153,13 +157,21 @@ func backupOptions(path string) url.Values {
 	return options
 }
 
-// copy makes the copy at path. Its modification time tells finishRestore the name for the previous database.
-func (r *restoration) copy(ctx context.Context, path string) error {
-	if err := vacuumInto(ctx, r.source, backupOptions(r.source), path); err != nil {
+// mode is backupOptions for a connection of ours.
+func (r *restoration) mode() sqlite.Mode {
+	if backupOptions(r.source).Has("immutable") {
+		return sqlite.Immutable
+	}
+	return sqlite.ReadOnly
+}
+
+// copy makes the copy in file. Its modification time tells finishRestore the name for the previous database.
+func (r *restoration) copy(ctx context.Context, file *os.File) error {
+	if err := vacuumInto(ctx, r.source, r.mode(), file, pace{}); err != nil {
 		return err
 	}
 	r.step("copied")
-	if err := r.prepareAt(ctx, path); err != nil {
+	if err := r.prepareAt(ctx, file.Name()); err != nil {
 		return fmt.Errorf("prepare the copy: %w", err)
 	}
 	r.step("prepared")
@@ -167,7 +179,7 @@ func (r *restoration) copy(ctx context.Context, path string) error {
 	for exists(keptName(r.target, now)) || exists(keptName(r.target, now)+"-wal") {
 		now = now.Add(time.Second)
 	}
-	return os.Chtimes(path, now, now)
+	return os.Chtimes(file.Name(), now, now)
 }
 
 // prepareAt calls prepare with the copy at path and closes it, after which all of it is in one file.
@@ -306,7 +318,7 @@ func removeLeftovers(target string) {
 		return
 	}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), filepath.Base(target)+restoring+".new-") {
+		if strings.HasPrefix(entry.Name(), filepath.Base(target)+restoring+disk.Unfinished) {
 			_ = os.Remove(filepath.Join(filepath.Dir(target), entry.Name()))
 		}
 	}

@@ -11,6 +11,9 @@ import (
 	"syscall"
 )
 
+// Unfinished follows the name of a file in the names of those that Create fills. A crash may leave one behind.
+const Unfinished = ".new-"
+
 // Create creates a file at path with the content that write gives it, readable by its owner alone. It never replaces a
 // file: if path exists, before or after write has run, the error wraps fs.ErrExist. If the folder is missing, the error
 // wraps fs.ErrNotExist and names the first one that is. If write fails, Create returns its error and leaves nothing
@@ -32,7 +35,7 @@ func create(path string, write func(*os.File) error, link func(from, to string) 
 	if file := NoFolder(filepath.Dir(path)); file != "" {
 		return fmt.Errorf("%s is a file and no folder: %w", file, syscall.ENOTDIR)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // O_EXCL, 0600
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+Unfinished+"*") // O_EXCL, 0600
 	if err != nil {
 		return err
 	}

@@ -128,6 +128,36 @@ func TestAFullDiskWhenTheWALIndexHasToGrow(t *testing.T) {
 	l.checkAll(t, p.url(t))
 }
 
+func TestAFullDiskKeepsTheLastBackups(t *testing.T) {
+	t.Parallel()
+	disk, dir := tmpfs(t, "96m"), t.TempDir()
+	p := start(t, dir, "BACKUP_DIR="+disk, "BACKUP_EVERY=1s", "BACKUP_KEEP=2")
+	base := p.url(t)
+	token := login(t, base)
+	awaitBackup(t, disk, time.Time{})
+	inflate(t, filepath.Join(disk, "balloon"))
+	require.Eventually(t, func() bool { return strings.Contains(said(t, p.stdout), "level=ERROR") }, 10*time.Second, 10*time.Millisecond)
+	require.Regexp(t, `level=ERROR msg="job failed" job=backup error="BACKUP_DIR: the disk has no room for another backup in `+disk+
+		`: 0 MB are free, and it needs 64 MB: make room, or keep fewer"\n`, said(t, p.stdout))
+	status, _, stderr := command(t, dir, "", []string{"backup", filepath.Join(disk, "by-hand.db")}) // which looks after no room
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "database or disk is full")
+	made, others := madeIn(t, disk)
+	require.NotEmpty(t, made)
+	require.Equal(t, []string{"balloon"}, others)
+	for _, path := range made {
+		requireWholeBackup(t, path)
+	}
+	readyWithin(t, base, time.Second, 200)
+	require.True(t, create(base, token, "as ever").ok())
+
+	require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
+	newest := awaitBackup(t, disk, time.Now())
+	p.stop(t)
+	require.Contains(t, said(t, p.stdout), `msg="job works again" job=backup failures=`)
+	requireWholeBackup(t, newest)
+}
+
 // trace attaches strace to a process. It returns after the attachment, with a function that detaches.
 func trace(t *testing.T, pid int, args ...string) (detach func()) {
 	strace, err := exec.LookPath("strace")

@@ -19,7 +19,19 @@ import (
 // requireWhole checks a database file with PRAGMA integrity_check.
 func requireWhole(t *testing.T, path string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?mode=ro")
+	requireWholeBy(t, path, "mode=ro")
+}
+
+// requireWholeBackup checks a file that has no log, and makes none beside it.
+func requireWholeBackup(t *testing.T, path string) {
+	t.Helper()
+	require.NoFileExists(t, path+"-wal")
+	requireWholeBy(t, path, "immutable=1")
+}
+
+func requireWholeBy(t *testing.T, path, options string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?"+options)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	var verdict string

@@ -51,10 +51,10 @@ func TestATerminalGetsColoursAndNothingOfAClientThatItWouldObey(t *testing.T) {
 func TestLinesForATerminalAreAligned(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(newTerminalHandler(LogConfig{NoColor: true}, &log))
-	logger.Info("request", "method", "GET")
+	logger.Info("stopping", "method", "GET")
 	logger.Warn("listening", "method", "GET")
 	lines := strings.Split(log.String(), "\n")
-	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} INF request   method=GET$`, lines[0])
+	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} INF stopping  method=GET$`, lines[0])
 	require.Regexp(t, `^\d\d:\d\d:\d\d\.\d{3} WRN listening method=GET$`, lines[1])
 }
 

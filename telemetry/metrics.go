@@ -202,6 +202,17 @@ func (m *Metrics) WatchMails(mails func() Mails) {
 		}, func() float64 { return float64(mails().Waiting) }))
 }
 
+// WatchBackups exports when the last backup of the database that modules share was begun, in Unix time, 0 for never.
+func (m *Metrics) WatchBackups(modules string, last func() int64) {
+	if m == nil {
+		return
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "userorder_backup_last_success_timestamp_seconds", Help: "When the last whole backup was begun; 0 if there is none.",
+		ConstLabels: prometheus.Labels{"modules": modules},
+	}, func() float64 { return float64(last()) }))
+}
+
 // WatchSessions exports how many ended sessions have tokens that have not expired.
 func (m *Metrics) WatchSessions(ended func() int) {
 	if m == nil {

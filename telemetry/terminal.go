@@ -18,9 +18,9 @@ func IsTerminal(w io.Writer) bool {
 }
 
 func newTerminalHandler(cfg LogConfig, w io.Writer) slog.Handler {
-	return tint.NewTextHandler(w, &tint.Options{
+	return requestHandler{tint.NewTextHandler(w, &tint.Options{
 		Level: cfg.Level, TimeFormat: "15:04:05.000", NoColor: cfg.NoColor, ReplaceAttr: forTerminal,
-	})
+	})}
 }
 
 // forTerminal spells out all control characters: tint passes escape sequences on, a client's too. It quotes values

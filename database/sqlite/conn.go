@@ -7,7 +7,9 @@ package sqlite
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"modernc.org/libc"
@@ -17,10 +19,12 @@ import (
 // Mode says what a connection may do with its file.
 type Mode int32
 
-// The file must exist in either mode.
+// The file must exist in any mode. One that is Immutable is read without locks and without a log beside it: it must not
+// change (https://www.sqlite.org/uri.html#uriimmutable).
 const (
 	ReadOnly  Mode = sqlite3.SQLITE_OPEN_READONLY
 	ReadWrite Mode = sqlite3.SQLITE_OPEN_READWRITE
+	Immutable Mode = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_URI
 )
 
 // Conn is a connection to a SQLite file. One goroutine at a time may use it, but for Interrupt and Close.
@@ -57,6 +61,13 @@ func Open(path string, mode Mode, pragmas ...string) (_ *Conn, err error) {
 
 // open calls sqlite3_open_v2. NOMUTEX leaves out locks that a connection of one goroutine does not need.
 func (c *Conn) open(path string, mode Mode) (db uintptr, err error) {
+	if mode == Immutable {
+		uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "immutable=1"}
+		if !strings.HasPrefix(uri.Path, "/") { // C:/…
+			uri.Path = "/" + uri.Path
+		}
+		path = uri.String()
+	}
 	name, err := libc.CString(path)
 	if err != nil {
 		return 0, err
@@ -162,6 +173,7 @@ func (c *Conn) Close() error {
 	for _, s := range c.statements {
 		s.finalize()
 	}
+	watchers.Delete(c.db)
 	err := c.errorOf(sqlite3.Xsqlite3_close(c.tls, c.db))
 	c.tls.Close()
 	c.tls, c.db = nil, 0

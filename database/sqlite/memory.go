@@ -17,3 +17,9 @@ func memory(address uintptr, length int) []byte {
 	}
 	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), length) //nolint:gosec // see above
 }
+
+// functionPointer returns the C pointer to a function that is declared, and no closure: the translated code takes it as
+// the address of Go's description of the function (https://golang.org/s/go11func), which never moves.
+func functionPointer[F any](function F) uintptr {
+	return *(*uintptr)(unsafe.Pointer(&struct{ f F }{function})) //nolint:gosec // see above
+}

@@ -1,0 +1,183 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"userorder/disk"
+)
+
+// BackupFolder keeps backups of one SQLite file, each named by the file and by the time in UTC at which it was begun:
+// app-20261126T031500Z.db is one of app.db. Other files in the folder are left alone, and other databases may share it
+// if their files have other names. It must not be used concurrently.
+type BackupFolder struct {
+	folder    string
+	stem, ext string
+}
+
+// StoredBackup is a backup in a BackupFolder.
+type StoredBackup struct {
+	Path string
+	At   time.Time // in UTC, to the second: it has everything acknowledged before
+	Size int64     // in bytes
+}
+
+// NewBackupFolder returns the backups in folder of the SQLite file at url. It opens nothing.
+func NewBackupFolder(folder, url string) BackupFolder {
+	path, _ := SQLitePath(url)
+	name, ext := filepath.Base(path), filepath.Ext(path)
+	return BackupFolder{folder, strings.TrimSuffix(name, ext), ext}
+}
+
+// backupTime is the time in the name of a backup. Names in the order of the alphabet are in the order of time.
+const backupTime = "20060102T150405Z"
+
+// List returns the backups, oldest first. Unfinished ones are none.
+func (f BackupFolder) List() (backups []StoredBackup, err error) {
+	entries, err := f.entries()
+	for _, entry := range entries {
+		at, rest, ok := f.parse(entry.Name())
+		if !ok || rest != "" {
+			continue
+		}
+		info, err := entry.Info()
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
+		case err != nil:
+			return nil, err
+		case info.Mode().IsRegular() && info.Size() > 0: // see disk.Create for how one can be empty
+			backups = append(backups, StoredBackup{filepath.Join(f.folder, entry.Name()), at, info.Size()})
+		}
+	}
+	slices.SortFunc(backups, func(a, b StoredBackup) int { return a.At.Compare(b.At) })
+	return backups, err
+}
+
+// Add makes a backup of db, the database that the folder is for, as [DB.Backup] does. It first removes what is left of
+// backups that were interrupted. It fails before it has written anything if the disk has no room for a backup and for
+// some more, which the service may need on the same disk.
+func (f BackupFolder) Add(ctx context.Context, db *DB, at time.Time) (StoredBackup, error) {
+	at = at.UTC().Truncate(time.Second)
+	backup := StoredBackup{Path: filepath.Join(f.folder, f.stem+"-"+at.Format(backupTime)+f.ext), At: at}
+	if err := f.removeRests(); err != nil {
+		return backup, err
+	}
+	if err := f.requireRoom(db.size()); err != nil {
+		return backup, err
+	}
+	if err := db.Backup(ctx, backup.Path); err != nil {
+		return backup, err
+	}
+	info, err := os.Stat(backup.Path)
+	if err == nil {
+		backup.Size = info.Size()
+	}
+	return backup, err
+}
+
+// Prune removes the oldest backups, and any log beside them, until keep remain, which must be 1 or more. It never removes
+// last, which a clock that was set back may have made the oldest by name.
+func (f BackupFolder) Prune(keep int, last StoredBackup) error {
+	backups, err := f.List()
+	if err != nil {
+		return err
+	}
+	tooMany := len(backups) - keep
+	backups = slices.DeleteFunc(backups, func(b StoredBackup) bool { return b.Path == last.Path })
+	var errs []error
+	for _, old := range backups[:max(0, tooMany)] {
+		err := os.Remove(old.Path)
+		if err == nil {
+			removeBeside(old.Path) // what a program that has looked into it has left
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// entries returns the files in the folder. Its error says what is wrong with the folder.
+func (f BackupFolder) entries() ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(f.folder)
+	if err == nil {
+		return entries, nil
+	}
+	if missing := disk.MissingFolder(f.folder); missing != "" {
+		return nil, fmt.Errorf("there is no folder %s: make it, or mount its disk: %w", missing, syscall.ENOENT)
+	}
+	if file := disk.NoFolder(f.folder); file != "" {
+		return nil, fmt.Errorf("%s is a file and no folder: %w", file, syscall.ENOTDIR)
+	}
+	return nil, err
+}
+
+// parse returns the time in the name of a backup, and what follows the name.
+func (f BackupFolder) parse(name string) (at time.Time, rest string, ok bool) {
+	name, ok = strings.CutPrefix(name, f.stem+"-")
+	if !ok || len(name) < len(backupTime) {
+		return at, "", false
+	}
+	stamp, rest := name[:len(backupTime)], name[len(backupTime):]
+	rest, ok = strings.CutPrefix(rest, f.ext)
+	at, err := time.Parse(backupTime, stamp)
+	return at, rest, ok && err == nil
+}
+
+// removeRests removes what a crash may have left of an unfinished backup.
+func (f BackupFolder) removeRests() error {
+	entries, err := f.entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		_, rest, ok := f.parse(entry.Name())
+		info, err := entry.Info()
+		if !ok || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if strings.HasPrefix(rest, disk.Unfinished) || rest == "" && info.Size() == 0 {
+			if err := os.Remove(filepath.Join(f.folder, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// spare is the free space in bytes that a backup leaves: the log of a database grows to 64 MB between checkpoints, and
+// beyond while a backup reads.
+const spare = 64 << 20
+
+// requireRoom returns an error unless a backup of size bytes fits into the folder.
+func (f BackupFolder) requireRoom(size int64) error {
+	free, err := disk.Free(f.folder)
+	if errors.Is(err, errors.ErrUnsupported) || err == nil && free >= size+spare {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("the disk has no room for another backup in %s: %d MB are free, and it needs %d MB: make room, or keep fewer",
+		f.folder, free>>20, (size+spare)>>20)
+}
+
+// size returns the size in bytes of the SQLite file and its log, or 0.
+func (db *DB) size() (size int64) {
+	file, ok := db.engine.(*sqliteFile)
+	if !ok {
+		return 0
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(file.path + suffix); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
+}
