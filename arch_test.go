@@ -18,7 +18,7 @@ import (
 // mayImport holds the architecture: which of our packages may import which, tests aside, layer by layer. A request goes
 // down the layers and never up; user and order are independent.
 var mayImport = map[string][]string{
-	".": {"auth", "database", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "webhook", "worker"},
+	".": {"auth", "database", "disk", "doctor", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "webhook", "worker"},
 
 	"user":  {"auth", "database", "event", "httpapi", "worker"},
 	"order": {"auth", "database", "httpapi", "webhook", "worker"},
@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"database/databasetest": {"database"},
 	"database/sqlite":       {},
 	"disk":                  {},
+	"doctor":                {},
 	"settings":              {},
 	"webhook":               {},
 	"worker":                {},

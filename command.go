@@ -51,6 +51,7 @@ func commands() []command {
 		{"grant", "[--customer] NAME", "make the account NAME staff, or a customer again, while the service runs", -1, configured(grant)},
 		{"passwd", "NAME", "set the password of the account NAME, while the service runs", 1, configured(passwd)},
 		{"webhook-secret", "", "print a new secret to sign webhooks with, for WEBHOOK_SECRET and for the receivers", 0, webhookSecret},
+		{"doctor", "[--json]", "look for what is wrong, beside the service, and say how to cure it", -1, examine},
 		{"healthcheck", "", "ask the service on this machine whether it is alive", 0, configured(healthcheck)},
 		{"config", "", "show the settings in effect and where each comes from", 0, showConfig},
 		{"version", "", "show what this program was built from", 0, func(_ context.Context, in invocation) error {
@@ -126,7 +127,8 @@ webhooks may be kept in a file instead, whose path is in JWT_SECRET_FILE and so 
 as well.
 
 %s
-The exit status is 0 for success, 2 for an invalid setting or command, 1 for any other failure.
+The exit status is 0 for success, 2 for an invalid setting or command, 1 for any other failure. That of doctor is 0 if all
+is well, 1 after a warning, 2 after a fault.
 `, errUsage, commandTable(), table(rows))
 	return err
 }

@@ -35,6 +35,7 @@ type Config struct {
 	Database        database.Options
 	Secret          []byte // empty: keep one in SecretPath
 	SecretPath      string // beside the SQLite file; empty on PostgreSQL
+	SecretFile      string // JWT_SECRET_FILE, for the doctor
 	PreviousSecret  []byte
 	TokenTTL        time.Duration
 	SessionTTL      time.Duration
@@ -45,6 +46,7 @@ type Config struct {
 	StaffOrders     bool          // only staff may create orders
 	HashConcurrency int
 	TrustedProxies  []netip.Prefix
+	PublicURL       string // for the doctor; may be empty
 	Origins         []string
 	Limits          Limits
 	MaxConnections  int
@@ -98,6 +100,7 @@ func readConfig(s *settings.Reader) Config {
 		HashConcurrency: s.Integer("HASH_CONCURRENCY", max(1, runtime.GOMAXPROCS(0)-1), 1, 1024,
 			"how many passwords are hashed at once; each takes 19 MiB and a core"),
 		TrustedProxies: settings.Values(s, "TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, like 10.0.0.0/8", httpapi.ParseNetwork),
+		PublicURL:      s.Redacted("PUBLIC_URL", "URL of the service for clients, where userorder doctor asks", showPublicURL),
 		Origins:        settings.Values(s, "CORS_ORIGINS", "origins whose pages may use the service, like https://shop.example.com", httpapi.ParseOrigin),
 		MaxConnections: s.Integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000, "how many connections are open at once; more wait"),
 		IdleTimeout: s.Duration("IDLE_TIMEOUT", 620*time.Second, time.Second, day,
@@ -193,7 +196,7 @@ func readSecrets(s *settings.Reader, cfg *Config) {
 		settings.Fallback{}, show))
 	cfg.PreviousSecret = []byte(s.Secret("JWT_SECRET_PREVIOUS", "a secret that still verifies tokens but signs no more",
 		settings.Fallback{}, show))
-	cfg.SecretPath = secretPath(cfg.databaseURLs())
+	cfg.SecretPath, cfg.SecretFile = secretPath(cfg.databaseURLs()), s.Lookup("JWT_SECRET_FILE")
 }
 
 // secretPath returns where a secret is kept that the settings do not give: beside the SQLite file of the first
@@ -250,6 +253,16 @@ func readTracing(s *settings.Reader) bool {
 		s.Fault(protocol, "is %q but must be one of: http/protobuf, http/json", value)
 	}
 	return wanted
+}
+
+// showPublicURL requires the URL of a host alone.
+func showPublicURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" ||
+		u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("must be a URL without a path, like https://shop.example.com")
+	}
+	return text, nil
 }
 
 // showEndpoint hides a password in the URL of a collector.

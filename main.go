@@ -45,9 +45,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
+	status, isStatus := errors.AsType[exitStatus](err)
 	switch {
 	case err == nil:
 		return
+	case isStatus:
+		os.Exit(int(status))
 	case errors.Is(err, settings.ErrInvalid), errors.Is(err, errUsage), errors.Is(err, errOptions):
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

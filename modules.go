@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"time"
 
 	"userorder/database"
 	"userorder/order"
@@ -13,14 +14,15 @@ type module struct {
 	name    string // as in MODULES, and in the first part of its routes
 	migrate func(context.Context, *database.DB) error
 	tables  []database.Table
+	newest  func(context.Context, *database.DB) (time.Time, error) // when the last row was created
 }
 
-// modules returns all modules. Settings, migrations, backups, moves between databases and the log range over this list.
+// modules returns all modules. Settings, migrations, backups, moves between databases, the doctor and the log range over this list.
 // newService has a block for each, since each is configured differently; a test compares the two.
 func modules() []module {
 	return []module{
-		{"user", user.Migrate, user.Tables()},
-		{"order", order.Migrate, order.Tables()},
+		{"user", user.Migrate, user.Tables(), user.Newest},
+		{"order", order.Migrate, order.Tables(), order.Newest},
 	}
 }
 

@@ -74,6 +74,22 @@ func LoadSecret(fromSettings []byte, path string) (Secret, error) {
 	}, nil
 }
 
+// InspectSecret returns what LoadSecret would, but creates nothing: the error wraps fs.ErrNotExist if there is no file. If
+// the secret of the settings comes from a file, path is that of the file.
+func InspectSecret(fromSettings []byte, path string) (secret Secret, err error) {
+	secret = Secret{Value: fromSettings, Source: "settings"}
+	if len(fromSettings) == 0 {
+		if secret.Value, err = readSecret(path); err != nil {
+			return Secret{}, err
+		}
+		secret.Exposed = exposed(filepath.Dir(path))
+	}
+	if path != "" {
+		secret.Source, secret.ExposedFile = "file "+path, exposedFile(path)
+	}
+	return secret, nil
+}
+
 // exposed returns the mode of a folder if other users can list or change it, else 0. Windows reports such a mode for any
 // folder.
 func exposed(folder string) fs.FileMode {
@@ -113,19 +129,25 @@ func fileSecret(path string) (secret []byte, created bool, err error) {
 	if !errors.Is(err, fs.ErrExist) {
 		return nil, false, fmt.Errorf("create secret: %w", err)
 	}
+	secret, err = readSecret(path)
+	return secret, false, err
+}
+
+// readSecret returns the secret in the file at path.
+func readSecret(path string) (secret []byte, err error) {
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) { // a pipe would block, a device never end
-		return nil, false, fmt.Errorf("%s must be a regular file of at most %d bytes: JWT_SECRET_FILE may name a pipe", path, maxFile)
+		return nil, fmt.Errorf("%s must be a regular file of at most %d bytes: JWT_SECRET_FILE may name a pipe", path, maxFile)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, false, fmt.Errorf("read secret: %w", err)
+		return nil, fmt.Errorf("read secret: %w", err)
 	}
 	secret = trim(text)
 	if err := CheckSecret(secret); err != nil {
-		return nil, false, fmt.Errorf("%s %w; remove it for a new one, which logs everybody out", path, err)
+		return nil, fmt.Errorf("%s %w; remove it for a new one, which logs everybody out", path, err)
 	}
-	return secret, false, nil
+	return secret, nil
 }
 
 // createSecret returns a new secret that is on disk already. The error wraps fs.ErrExist if path exists.

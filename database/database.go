@@ -60,6 +60,10 @@ type Options struct {
 	// On both engines Beside implies CheckOnly.
 	Beside bool
 
+	// ReadOnly is Beside for a caller that only reads, and leaves a SQLite file and its log as they are even if no service
+	// has them open. Examine and Verify require it.
+	ReadOnly bool
+
 	CheckOnly  bool // Migrate changes nothing
 	Unfinished bool // Open accepts a database with an unfinished copy
 }
@@ -71,6 +75,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	options.Beside = options.Beside || options.ReadOnly
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}

@@ -37,7 +37,8 @@
 //
 // One process serves a SQLite file, which a lock ensures (lockFile). Another may open it with Options.Beside
 // (sqlite_beside.go): each of its calls opens and closes the file, and a write waits for a gap between two groups, as the
-// service's next group waits for that write.
+// service's next group waits for that write. With Options.ReadOnly it only reads, leaves a log as it is, and can be examined
+// (examine.go).
 //
 // # Backups
 //

@@ -21,6 +21,11 @@ const compatibility = "schema_compatibility"
 // breaking matches the line of a migration that the previous release cannot work with.
 var breaking = regexp.MustCompile(`(?im)^\s*--\s*breaking\b`)
 
+// ErrPending is wrapped by errors of Migrate with CheckOnly about migrations that are missing.
+var ErrPending = errors.New("run userorder migrate first")
+
+var errOldProgram = errors.New("start a newer one")
+
 // otherEngine is the suffix of migrations that a dialect skips.
 var otherEngine = map[goose.Dialect]string{
 	goose.DialectSQLite3:  ".postgres.sql",
@@ -150,9 +155,9 @@ func (s *schema) read(files fs.FS, sources []*goose.Source) error {
 func (s *schema) requireNewest(version int64, err error) error {
 	switch {
 	case err != nil:
-		return fmt.Errorf("the schema version cannot be read; if there are no tables yet, run userorder migrate first: %w", err)
+		return fmt.Errorf("the schema version cannot be read; if there are no tables yet, %w: %w", ErrPending, err)
 	case version != s.newest:
-		return fmt.Errorf("the database is at version %d and must be at %d: run userorder migrate first", version, s.newest)
+		return fmt.Errorf("the database is at version %d and must be at %d: %w", version, s.newest, ErrPending)
 	}
 	return nil
 }
@@ -173,7 +178,7 @@ func (s *schema) required(ctx context.Context) (version int64, err error) {
 
 // requireCompatible returns an error unless this program can work with a newer version.
 func (s *schema) requireCompatible(ctx context.Context, version int64) error {
-	refused := fmt.Errorf("the database is at version %d, newer than this program, which knows %d: start a newer one", version, s.newest)
+	refused := fmt.Errorf("the database is at version %d, newer than this program, which knows %d: %w", version, s.newest, errOldProgram)
 	required, err := s.required(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows), err != nil && isStatementFault(err): // no such row or table

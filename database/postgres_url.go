@@ -26,6 +26,9 @@ const (
 var errPassword = errors.New("is not a PostgreSQL URL like postgres://USER:PASSWORD@HOST:5432/DATABASE: " +
 	"percent-encode the user and the password (@ is %40, / is %2F, # is %23, ? is %3F, & is %26, % is %25)")
 
+// errNoServer is the remedy if no server answers.
+var errNoServer = errors.New("check that the server runs, and that the URL leads to it")
+
 // parsePostgres parses a PostgreSQL URL and sets what it leaves open.
 func parsePostgres(raw string) (*pgxpool.Config, error) {
 	if mayCutPassword(raw) || strayPercent.MatchString(raw) {
@@ -174,7 +177,7 @@ func explainRefusal(raw string, err error) error {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		failures := strings.Join(attempts(connecting), "; ")
-		return fmt.Errorf("%s: check that the server runs, and that the URL leads to it", failures)
+		return fmt.Errorf("%s: %w", failures, errNoServer)
 	}
 	const undefinedObject, invalidParameterValue = "42704", "22023"
 	if (e.Code == undefinedObject || e.Code == invalidParameterValue) && strings.Contains(raw, "password=") {

@@ -22,8 +22,9 @@ import (
 // file again. Between two calls it holds neither a lock nor a descriptor, so it delays no checkpoint, the service is
 // the last to close its log, and each call finds the file that the path names by then.
 type besideFile struct {
-	named   string  // the path of the URL
-	copying *sql.DB // for Copy; connects on first use
+	named    string // the path of the URL
+	readOnly bool
+	copying  *sql.DB // for Copy; connects on first use
 }
 
 // besidePragmas configure both kinds of connections. Checkpoints are the service's: they would delay a short write. The
@@ -51,8 +52,8 @@ func besideLock(path string) *sync.RWMutex {
 
 // openBeside opens an existing file without the lock of lockFile. It does not look for damage, which is the service's
 // to find and takes up to a second.
-func openBeside(ctx context.Context, path string) (engine, error) {
-	f := &besideFile{named: path}
+func openBeside(ctx context.Context, path string, readOnly bool) (engine, error) {
+	f := &besideFile{named: path, readOnly: readOnly}
 	target, _, err := f.find()
 	if err != nil {
 		return nil, err
@@ -84,10 +85,21 @@ func (f *besideFile) find() (path string, info fs.FileInfo, err error) {
 	return path, info, err
 }
 
-// openPool opens a pool that does not keep its connection. Its mode is rw, because a connection that cannot write
-// leaves a -wal and a -shm behind.
+// leavesLog reports whether a connection to the file at path must leave its log alone: as the last one to close, it would
+// move the log of a service that has died into the file. Without a log a connection that cannot write would leave an empty
+// -wal and a -shm behind.
+func (f *besideFile) leavesLog(path string) bool {
+	log, err := os.Stat(path + "-wal")
+	return f.readOnly && err == nil && log.Size() > 0
+}
+
+// openPool opens a pool that does not keep its connection.
 func (f *besideFile) openPool() (*sql.DB, error) {
-	pool, err := openPool(realPath(f.named), url.Values{"_pragma": besideReaderPragmas, "mode": {"rw"}})
+	path, mode := realPath(f.named), "rw"
+	if f.leavesLog(path) {
+		mode = "ro"
+	}
+	pool, err := openPool(path, url.Values{"_pragma": besideReaderPragmas, "mode": {mode}})
 	if err == nil {
 		pool.SetMaxIdleConns(-1)
 	}
@@ -118,7 +130,11 @@ func (f *besideFile) read(ctx context.Context, use func(*reader) error) error {
 	lock := besideLock(path)
 	lock.RLock()
 	defer lock.RUnlock()
-	conn, err := sqlite.Open(path, sqlite.ReadWrite, besideReaderPragmas...)
+	mode := sqlite.ReadWrite
+	if f.leavesLog(path) {
+		mode = sqlite.ReadOnly
+	}
+	conn, err := sqlite.Open(path, mode, besideReaderPragmas...)
 	if err != nil {
 		return err
 	}
@@ -157,6 +173,9 @@ func (f *besideFile) insert(ctx context.Context, query string, args []any) (id i
 
 // write runs fn in a transaction of its own. Whatever is not committed is rolled back by closing the connection.
 func (f *besideFile) write(ctx context.Context, fn func(*Tx) error) error {
+	if f.readOnly {
+		return fmt.Errorf("%w: a write to a database opened with ReadOnly", errMisuse)
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	path, before, err := f.find()

@@ -48,7 +48,7 @@ var readerPragmas = []string{
 
 func openSQLite(ctx context.Context, path string, options Options) (_ engine, err error) {
 	if options.Beside {
-		return openBeside(ctx, path)
+		return openBeside(ctx, path, options.ReadOnly)
 	}
 	f := &sqliteFile{path: realPath(path)}
 	defer func() {

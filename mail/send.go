@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"time"
 
@@ -12,7 +13,11 @@ import (
 // send tries to send a message, and blocks until that has succeeded or failed or ctx ends. It returns nil if the server
 // has accepted the message, even if the session fails afterwards, and a *failure otherwise.
 func (c *Config) send(ctx context.Context, message *gomail.Msg) error {
-	client, err := gomail.NewClient(c.Server.host, c.options(ctx, message)...)
+	options := c.options(ctx)
+	if isASCII(c.From.Address) && isASCII(message.GetTo()[0].Address) {
+		options = append(options, gomail.WithoutSMTPUTF8()) // a relay behind the server may not support it
+	}
+	client, err := gomail.NewClient(c.Server.host, options...)
 	if err != nil {
 		return failureOf(ctx, err)
 	}
@@ -23,8 +28,28 @@ func (c *Config) send(ctx context.Context, message *gomail.Msg) error {
 	return failureOf(ctx, err)
 }
 
+// Check begins a session with the server, with TLS and its login as for a mail, and ends it without sending one. It blocks
+// until ctx ends at most. The error has no text of the server.
+func (c *Config) Check(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	client, err := gomail.NewClient(c.Server.host, c.options(ctx)...)
+	if err == nil {
+		err = client.DialWithContext(ctx)
+	}
+	if err != nil {
+		f := failureOf(ctx, err)
+		if f.status != 0 {
+			return fmt.Errorf("%w with status %d", f, f.status)
+		}
+		return f
+	}
+	_ = client.Close() // which ends the session
+	return nil
+}
+
 // options returns the options of go-mail for one try.
-func (c *Config) options(ctx context.Context, message *gomail.Msg) []gomail.Option {
+func (c *Config) options(ctx context.Context) []gomail.Option {
 	connect := func(context.Context, string, string) (net.Conn, error) { return c.connect(ctx) }
 	options := []gomail.Option{
 		gomail.WithDialContextFunc(connect),
@@ -45,9 +70,6 @@ func (c *Config) options(ctx context.Context, message *gomail.Msg) []gomail.Opti
 	if c.Server.user != "" {
 		options = append(options, login(plain))
 		options = append(options, gomail.WithUsername(c.Server.user), gomail.WithPassword(c.Server.password))
-	}
-	if isASCII(c.From.Address) && isASCII(message.GetTo()[0].Address) {
-		options = append(options, gomail.WithoutSMTPUTF8()) // a relay behind the server may not support it
 	}
 	return options
 }

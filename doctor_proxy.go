@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"userorder/doctor"
+)
+
+// certificateWarning is how long before the end of a certificate it should have been renewed.
+const certificateWarning = 14 * day
+
+// checkProxy asks the service as clients do. Whether TRUSTED_PROXIES fits can be told only if it is empty or everybody's.
+func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
+	for _, network := range cfg.TrustedProxies {
+		if network.Bits() == 0 {
+			found = append(found, doctor.Fail("name the addresses of the proxies alone",
+				"TRUSTED_PROXIES has %s: any client may pass itself off as another, past all limits", network))
+		}
+	}
+	if cfg.PublicURL == "" {
+		return append(found, doctor.Well("PUBLIC_URL is not set: not checked"))
+	}
+	began := time.Now()
+	expiry, err := askPublic(ctx, cfg.PublicURL)
+	if err != nil {
+		return append(found, doctor.Fail("look into the proxy, DNS and the certificate, or correct PUBLIC_URL", "%s", err))
+	}
+	took := time.Since(began).Round(time.Millisecond)
+	if left := time.Until(expiry); !expiry.IsZero() && left < certificateWarning {
+		found = append(found, doctor.Warn("renew it", "the certificate of %s expires in %s", cfg.PublicURL, left.Round(time.Hour)))
+	}
+	if isProxied(cfg.PublicURL, cfg.Address) && len(cfg.TrustedProxies) == 0 {
+		found = append(found, doctor.Warn("set TRUSTED_PROXIES to the addresses from which the proxy connects",
+			"%s leads through a proxy, and TRUSTED_PROXIES is empty: all clients share the limits of one address", cfg.PublicURL))
+	}
+	if found == nil {
+		found = append(found, doctor.Well("%s/healthz answers in %s", cfg.PublicURL, took))
+	}
+	return found
+}
+
+// isProxied reports whether a URL cannot lead to the service itself, which speaks HTTP without TLS on a port of its own.
+func isProxied(public, address string) bool {
+	u, err := url.Parse(public)
+	if err != nil {
+		return false
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	_, own, _ := net.SplitHostPort(address)
+	return u.Scheme == "https" || port != own
+}
+
+// askPublic asks the service at a URL whether it is alive, and requires that it is the service that answers. It returns when
+// the certificate expires, if there is one.
+func askPublic(ctx context.Context, public string) (expiry time.Time, err error) {
+	const maxAnswer = 64 << 10
+	address := strings.TrimSuffix(public, "/") + "/healthz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return expiry, err
+	}
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no proxy of the environment
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return expiry, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	var envelope struct {
+		Code *int            `json:"code"`
+		Data json.RawMessage `json:"data"`
+	}
+	switch {
+	case err != nil:
+		return expiry, err
+	case response.StatusCode != http.StatusOK:
+		return expiry, errors.New(address + " answers " + strings.ToLower(response.Status))
+	case json.Unmarshal(text, &envelope) != nil || envelope.Code == nil || *envelope.Code != 0 || response.Header.Get("X-Request-Id") == "":
+		return expiry, errors.New(address + " is answered by another program")
+	}
+	if state := response.TLS; state != nil && len(state.PeerCertificates) > 0 {
+		expiry = state.PeerCertificates[0].NotAfter
+	}
+	return expiry, nil
+}

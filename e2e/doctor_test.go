@@ -1,0 +1,151 @@
+//go:build linux
+
+package e2e
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"userorder/database/databasetest"
+)
+
+// doctor runs userorder doctor in dir with the settings of a service, and returns its report and exit status.
+func doctor(t *testing.T, dir string, settings ...string) (report string, status int) {
+	t.Helper()
+	p := userorder(t, dir, []string{"doctor"}, settings...)
+	status = p.exit(t)
+	require.Empty(t, said(t, p.stderr))
+	return said(t, p.stdout), status
+}
+
+func TestTheDoctorFindsNothingBesideAServiceUnderLoadAndDisturbsNoRequest(t *testing.T) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			dir, backups, port := t.TempDir(), t.TempDir(), freePort(t)
+			settings := []string{fmt.Sprint("PORT=", port), fmt.Sprint("PUBLIC_URL=http://127.0.0.1:", port)}
+			if engine == "sqlite" {
+				settings = append(settings, "BACKUP_DIR="+backups)
+			} else {
+				settings = append(settings, "DATABASE_URL="+databasetest.Postgres(t))
+			}
+			p := start(t, dir, settings...)
+			base := p.url(t)
+			if engine == "sqlite" {
+				require.Eventually(t, func() bool {
+					made, err := filepath.Glob(filepath.Join(backups, "app-*Z.db"))
+					return err == nil && len(made) == 1
+				}, 20*time.Second, 20*time.Millisecond, "no backup was made")
+			}
+			l, over := newLedger(login(t, base)), make(chan struct{})
+			wait := l.writeOn(t, base, 8, over)
+			l.await(t, 100)
+			for range 5 {
+				report, status := doctor(t, dir, settings...)
+				require.Zero(t, status, report)
+				require.Regexp(t, `(?m)^ok +damage +none$`, report)
+				require.Regexp(t, `(?m)^ok +proxy +http://\S+ answers in `, report)
+				require.Regexp(t, `\n\n\d+ ok, 0 warnings, 0 faults\n$`, report)
+				t.Logf("after %d orders:\n%s", l.count(), report)
+			}
+			close(over)
+			wait()
+			require.Zero(t, l.unknown+l.unavailable, "a request failed")
+			l.checkAll(t, base)
+			p.stop(t)
+			require.NotContains(t, said(t, p.stdout), "level=ERROR")
+			if engine == "sqlite" {
+				require.NoFileExists(t, filepath.Join(dir, "data", "app.db-wal"), "something had the file open still")
+			}
+		})
+	}
+}
+
+// digest returns the content of files as a short text.
+func digest(t *testing.T, files ...string) (text string) {
+	t.Helper()
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NotEmpty(t, content, file)
+		text += fmt.Sprintf("%x ", sha256.Sum256(content))
+	}
+	return text
+}
+
+func TestTheDoctorLeavesTheLogOfAKilledServiceAsItIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir)
+	base := p.url(t)
+	l := newLedger(login(t, base))
+	wait := l.writeAll(t, base, 4)
+	l.await(t, 50)
+	p.kill()
+	wait()
+	file := filepath.Join(dir, "data", "app.db")
+	before := digest(t, file, file+"-wal")
+	for range 3 {
+		report, status := doctor(t, dir)
+		require.Equal(t, 1, status, report)
+		require.Regexp(t, `(?m)^warning +backup +BACKUP_DIR is not set`, report)
+		require.Equal(t, 1, strings.Count(report, "warning  "), report)
+		require.NotContains(t, report, "\nfault")
+		require.Equal(t, before, digest(t, file, file+"-wal"))
+	}
+	p = start(t, dir)
+	l.checkAll(t, p.url(t))
+	p.stop(t)
+	stopped := digest(t, file)
+	_, status := doctor(t, dir)
+	require.Equal(t, 1, status)
+	require.Equal(t, stopped, digest(t, file))
+	require.NoFileExists(t, file+"-wal")
+	require.NoFileExists(t, file+"-shm")
+}
+
+func TestTheDoctorTellsThatADiskIsFull(t *testing.T) {
+	t.Parallel()
+	disk := tmpfs(t, "128m")
+	settings := []string{"DATABASE_URL=sqlite:" + disk + "/app.db"}
+	p := start(t, t.TempDir(), settings...)
+	token := login(t, p.url(t))
+	report, _ := doctor(t, t.TempDir(), settings...)
+	require.Regexp(t, `(?m)^(ok|warning) +space +1\d\d\.\d MiB free; `, report)
+	inflate(t, filepath.Join(disk, "balloon"))
+	for create(p.url(t), token, "until no page is free").ok() {
+		continue
+	}
+	report, status := doctor(t, t.TempDir(), settings...)
+	require.Equal(t, 2, status)
+	require.Regexp(t, `(?m)^fault +space +\S+ \S+ free; the last day took .*, and the log needs 6\d\.\d MiB → make room, `, report)
+	require.Regexp(t, `(?m)^ok +damage +none$`, report)
+	p.kill()
+}
+
+// TestTheDoctorEndsThoughNothingAnswers asks servers that accept connections and say nothing.
+func TestTheDoctorEndsThoughNothingAnswers(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts in its name
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	silent := listener.Addr().String()
+	began := time.Now()
+	report, status := doctor(t, t.TempDir(), "DATABASE_URL=postgres://me:hunter2@"+silent+"/db?sslmode=disable",
+		"SMTP_URL=smtp://me:hunter2@"+silent, "MAIL_FROM=shop@shop.example", "RESET_URL=https://shop.example/?t={token}", "PUBLIC_URL=http://"+silent)
+	require.Equal(t, 2, status)
+	for _, check := range []string{"database", "mail", "proxy"} {
+		require.Regexp(t, `(?m)^fault +`+check+` `, report)
+	}
+	require.NotContains(t, report, "hunter2")
+	require.Less(t, time.Since(began), time.Minute)
+	t.Logf("after %s:\n%s", time.Since(began).Round(time.Second), report)
+}
