@@ -18,12 +18,13 @@ import (
 // mayImport holds the architecture: which of our packages may import which, tests aside, layer by layer. A request goes
 // down the layers and never up; user and order are independent.
 var mayImport = map[string][]string{
-	".": {"auth", "database", "disk", "doctor", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "webhook", "worker"},
+	".": {"auth", "console", "database", "disk", "doctor", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "webhook", "worker"},
 
 	"user":  {"auth", "database", "event", "httpapi", "worker"},
 	"order": {"auth", "database", "httpapi", "webhook", "worker"},
 
 	"auth":      {"database", "disk", "httpapi"},
+	"console":   {"httpapi"},
 	"event":     {"database", "httpapi"},
 	"openapi":   {"httpapi"},
 	"telemetry": {"httpapi"},

@@ -44,6 +44,7 @@ type Config struct {
 	Backups         Backups
 	OrderExpiry     time.Duration // 0: off
 	StaffOrders     bool          // only staff may create orders
+	Console         bool
 	HashConcurrency int
 	TrustedProxies  []netip.Prefix
 	PublicURL       string // for the doctor; may be empty
@@ -116,6 +117,7 @@ func readConfig(s *settings.Reader) Config {
 	cfg.Webhooks = readWebhooks(s)
 	cfg.OrderExpiry = settings.Value(s, "ORDER_EXPIRY", "off", "after which time an order that nobody has paid is cancelled, like 48h", order.ParseExpiry)
 	cfg.StaffOrders = s.OneOf("ORDER_CREATION", "who may create orders: anyone for themselves, or staff alone", "anyone", "staff") == "staff"
+	cfg.Console = s.OneOf("CONSOLE", "the page /console for staff: on or off", "on", "off") == "on" && cfg.serves("user") // to log in
 	cfg.Traces = readTracing(s)
 	return cfg
 }

@@ -131,7 +131,8 @@ func TestEveryRouteButThePublicOnesWantsAToken(t *testing.T) {
 		"POST /user/register": true, "POST /user/login": true, "POST /user/refresh": true,
 		"POST /user/password/forgot": true, "POST /user/password/reset": true,
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/", "/docs/:version/:file"} {
+	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml", "/openapi.json", "/docs", "/docs/", "/docs/:version/:file",
+		"/console", "/console/", "/console/:version/:file"} {
 		public["GET "+path], public["HEAD "+path] = true, true
 	}
 	guarded := map[string]bool{} // by module
@@ -154,7 +155,8 @@ func TestHeadWorksWhereverGetDoesAndOptionsAskForTheService(t *testing.T) {
 	token := member(t, handler, testUser)
 	require.Equal(t, 200, httpapitest.Call(handler, "POST /order/create", token, `{"product":"p","price":1}`).Code)
 	for _, path := range []string{
-		"/user/info", "/user/sessions", "/user/export", "/user/list", "/order/query/1", "/order/query/2", "/order/query", "/order/webhooks", "/healthz", "/readyz", "/docs", "/docs/", "/openapi.json",
+		"/user/info", "/user/sessions", "/user/export", "/user/list", "/order/query/1", "/order/query/2", "/order/query", "/order/webhooks", "/healthz", "/readyz", "/docs", "/docs/",
+		"/console", "/console/", "/openapi.json",
 	} {
 		get, head := httpapitest.Call(handler, "GET "+path, token, ""), httpapitest.Call(handler, "HEAD "+path, token, "")
 		require.Equal(t, get.Code, head.Code, path)

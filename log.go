@@ -27,6 +27,16 @@ func logStart(log *slog.Logger, cfg Config, s *service, ops *telemetry.Ops, trac
 		"limits", onOff(cfg.Limits != Limits{}), "ops", ops.String(), "traces", onOff(tracing != nil))
 }
 
+// logListening says where the service and its pages are.
+func logListening(log *slog.Logger, cfg Config, address string) {
+	pages := "http://" + reachable(address)
+	attrs := []any{"address", address, "modules", strings.Join(cfg.Modules, ","), "docs", pages + "/docs"}
+	if cfg.Console {
+		attrs = append(attrs, "console", pages+"/console")
+	}
+	log.Info("listening", attrs...)
+}
+
 func onOff(on bool) string {
 	if on {
 		return "on"

@@ -21,6 +21,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"userorder/auth"
+	"userorder/console"
 	"userorder/database"
 	"userorder/httpapi"
 	"userorder/mail"
@@ -96,8 +97,7 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 		return err
 	}
 	logStart(log, cfg, service, ops, tracing)
-	log.Info("listening", "address", listener.Addr().String(), "modules", strings.Join(cfg.Modules, ","),
-		"docs", "http://"+reachable(listener.Addr().String())+"/docs")
+	logListening(log, cfg, listener.Addr().String())
 	observe := func(ran worker.Ran) { service.metrics.JobRan(ran.Job, ran.Took, ran.Err) }
 	stopJobs := worker.Start(log, observe, service.jobs)
 	defer stopJobs()
@@ -188,6 +188,11 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 		orders.Mount(s.engine.Group("/order"))
 		s.jobs = append(s.jobs, orders.Jobs()...)
 		s.watchWebhooks(orders)
+	}
+	if cfg.Console {
+		if err := console.Mount(s.engine); err != nil {
+			return nil, err
+		}
 	}
 	return s, openapi.Mount(s.engine, telemetry.ReadBuild().Version)
 }

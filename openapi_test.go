@@ -249,8 +249,11 @@ func (c *contract) success(t *testing.T, api *service, token string) {
 		require.Equal(t, "mine-1", c.send(t, api.engine, r).Header().Get("X-Request-ID"), line)
 	})
 	c.send(t, whole(t).engine, httpapitest.Request("GET /user/info", token, "")) // nobody is registered there
-	for _, file := range []string{"docs.css", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"} {
-		r := httpapitest.Request("GET /docs/0/"+file, "", "")
+	for _, file := range []string{
+		"docs/0/docs.css", "docs/0/docs.js", "docs/0/swagger-ui.css", "docs/0/swagger-ui-bundle.js", "docs/0/favicon-32x32.png",
+		"console/0/console.css", "console/0/app.js", "console/0/preact.mjs", "console/0/icon.svg",
+	} {
+		r := httpapitest.Request("GET /"+file, "", "")
 		r.Header.Set("Range", "bytes=1000000000-")
 		require.NoError(t, c.allows(r))
 		require.Equal(t, 200, c.send(t, api.engine, r).Code, file)
@@ -264,6 +267,8 @@ func (c *contract) success(t *testing.T, api *service, token string) {
 	})
 	c.send(t, api.engine, httpapitest.Request("GET /docs/0/index.html", "", ""))
 	c.send(t, api.engine, httpapitest.Request("HEAD /docs/0/index.html", "", ""))
+	c.send(t, api.engine, httpapitest.Request("GET /console/0/index.html", "", ""))
+	c.send(t, api.engine, httpapitest.Request("HEAD /console/0/index.html", "", ""))
 }
 
 // refusals are for who has no token, comes from a foreign page or too often.
@@ -350,8 +355,8 @@ func (c *contract) nothingThere(t *testing.T, api *service) {
 		openapi3.WithStatus(405, c.Components.Responses["MethodNotAllowed"]),
 	)}
 	for line, want := range map[string]int{
-		"GET /": 404, "POST /": 404, "GET /nothing": 404, "GET /docs/a": 404, "GET /docs/a/b/c": 404,
-		"PUT /order/create": 405, "POST /order/query": 405, "POST /docs": 405, "DELETE /openapi.json": 405, "POST /healthz": 405,
+		"GET /": 404, "POST /": 404, "GET /nothing": 404, "GET /docs/a": 404, "GET /docs/a/b/c": 404, "GET /console/a": 404,
+		"PUT /order/create": 405, "POST /order/query": 405, "POST /docs": 405, "POST /console": 405, "DELETE /openapi.json": 405, "POST /healthz": 405,
 		"POST /order/webhooks": 405, "GET /order/webhooks/retry": 405,
 	} {
 		r := httpapitest.Request(line, "", "")

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -66,6 +67,10 @@ func watch(ctx context.Context, t *testing.T) *visit {
 			v.requests = append(v.requests, event.Request.URL)
 		case *log.EventEntryAdded:
 			v.complaints = append(v.complaints, event.Entry.Text)
+		case *runtime.EventConsoleAPICalled:
+			if event.Type == runtime.ConsoleAPICalledTypeError {
+				v.complaints = append(v.complaints, fmt.Sprint(event.Args))
+			}
 		case *runtime.EventExceptionThrown:
 			v.complaints = append(v.complaints, event.ExceptionDetails.Text)
 		}

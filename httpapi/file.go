@@ -23,11 +23,6 @@ const (
 	cacheForever    = "public, max-age=31536000, immutable"
 )
 
-// pagePolicy allows a page what this service serves and nothing else, and no inline script or style. Swagger UI has
-// its icons in data: URLs.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // File is a static file, compressed once. Its entity tags (RFC 9110, section 8.8.3) follow from its content, so that
 // all replicas of one build agree on them.
 type File struct {
@@ -49,14 +44,6 @@ func NewFile(contentType string, content []byte) *File {
 		file.gzipped = packed.Bytes()
 	}
 	return file
-}
-
-// NewPage returns an HTML page, which may load files and data of this service alone and has no inline scripts or
-// styles.
-func NewPage(html []byte) *File {
-	page := NewFile("text/html; charset=utf-8", html)
-	page.policy = pagePolicy
-	return page
 }
 
 // NewGzippedFile returns a file from its content in gzip, which makes a large one cost nothing at the start. It is
@@ -120,29 +107,26 @@ func (f *File) serve(c *gin.Context, cacheControl string) {
 	}
 }
 
-// Assets are the files that a page loads. Their address has a version that changes with any of them, so that
+// assets are the files that a page loads. Their address has a version that changes with any of them, so that
 // browsers keep them for good.
-type Assets struct {
+type assets struct {
 	version string
 	files   map[string]*File // by name
 }
 
-// NewAssets returns the files of a page by their names. The map must not change afterwards.
-func NewAssets(files map[string]*File) *Assets {
+// newAssets returns the files of a page by their names.
+func newAssets(files map[string]*File) *assets {
 	var all strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		all.WriteString(name + " " + files[name].hash + "\n")
 	}
-	return &Assets{version: hashOf([]byte(all.String())), files: files}
+	return &assets{version: hashOf([]byte(all.String())), files: files}
 }
 
-// Version returns the version that the page puts into the addresses of its files.
-func (a *Assets) Version() string { return a.version }
-
-// Serve answers with the file that the parameters :version and :file of the route name, or returns ErrNotFound.
+// serve answers with the file that the parameters :version and :file of the route name, or returns ErrNotFound.
 // Another version is one of another build, beside or before this one: it gets this build's file, without leave to
 // keep it under that address.
-func (a *Assets) Serve(c *gin.Context) error {
+func (a *assets) serve(c *gin.Context) error {
 	file := a.files[c.Param("file")]
 	switch {
 	case file == nil:

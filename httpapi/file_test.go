@@ -14,7 +14,7 @@ import (
 	"userorder/httpapi/httpapitest"
 )
 
-// pages is an engine with a file that compresses well and one that does not.
+// pages is an engine with a file that compresses well and one that does not, and their folder, whose name is their version.
 func pages(t *testing.T) (handler *gin.Engine, version string) {
 	t.Helper()
 	var packed bytes.Buffer
@@ -22,14 +22,18 @@ func pages(t *testing.T) (handler *gin.Engine, version string) {
 	_, err := w.Write([]byte(strings.Repeat("packed ", 100)))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	assets := httpapi.NewAssets(map[string]*httpapi.File{
+	handler = newEngine(t, httpapi.Config{})
+	return handler, mounted(handler, map[string]*httpapi.File{
 		"long.css":  httpapi.NewFile("text/css; charset=utf-8", []byte(strings.Repeat("a{} ", 100))),
 		"short.png": httpapi.NewFile("image/png", []byte("png")),
 		"packed.js": httpapi.NewGzippedFile("text/javascript; charset=utf-8", packed.Bytes()),
 	})
-	handler = newEngine(t, httpapi.Config{})
-	handler.Match([]string{"GET", "HEAD"}, "/:version/:file", httpapi.Handle(assets.Serve))
-	return handler, assets.Version()
+}
+
+// mounted mounts a page and returns the folder of its files.
+func mounted(handler *gin.Engine, files map[string]*httpapi.File) (folder string) {
+	httpapi.MountPage(handler, "page", []byte("page/{{version}}"), files)
+	return httpapitest.Send(handler, "GET /page").Body.String()
 }
 
 func getFile(handler *gin.Engine, line string, header ...string) *httptest.ResponseRecorder {
@@ -98,12 +102,12 @@ func TestAFileThatTheClientHasIsNotSentAgain(t *testing.T) {
 func TestAFileUnderTheAddressOfAnotherBuildIsNotKept(t *testing.T) {
 	t.Parallel()
 	handler, version := pages(t)
-	other := getFile(handler, "GET /other/long.css")
+	other := getFile(handler, "GET /page/other/long.css")
 	require.Equal(t, 200, other.Code)
 	require.Equal(t, "no-cache", other.Header().Get("Cache-Control"))
 	require.Equal(t, getFile(handler, "GET /"+version+"/long.css").Body, other.Body)
 	require.Equal(t, 404, getFile(handler, "GET /"+version+"/other.css").Code)
 
-	changed := httpapi.NewAssets(map[string]*httpapi.File{"long.css": httpapi.NewFile("text/css", []byte("b{}"))})
-	require.NotEqual(t, version, changed.Version())
+	changed := mounted(newEngine(t, httpapi.Config{}), map[string]*httpapi.File{"long.css": httpapi.NewFile("text/css", []byte("b{}"))})
+	require.NotEqual(t, version, changed)
 }

@@ -17,21 +17,16 @@ import (
 //go:embed page/swagger-ui/swagger-ui.css.gz page/swagger-ui/swagger-ui-bundle.js.gz page/swagger-ui/favicon-32x32.png
 var files embed.FS
 
-// mountPage adds /docs with its files, and the way to it from /. Everything in it is relative, because a proxy may
-// have taken a prefix off the path.
+// mountPage adds /docs with its files, and the way to it from /, which is relative because a proxy may have taken a prefix
+// off the path.
 func mountPage(engine *gin.Engine) {
-	assets := httpapi.NewAssets(map[string]*httpapi.File{
+	httpapi.MountPage(engine, "docs", read("index.html"), map[string]*httpapi.File{
 		"docs.css":             httpapi.NewFile("text/css; charset=utf-8", read("docs.css")),
 		"docs.js":              httpapi.NewFile("text/javascript; charset=utf-8", read("docs.js")),
 		"favicon-32x32.png":    httpapi.NewFile("image/png", read("swagger-ui/favicon-32x32.png")),
 		"swagger-ui.css":       httpapi.NewGzippedFile("text/css; charset=utf-8", read("swagger-ui/swagger-ui.css.gz")),
 		"swagger-ui-bundle.js": httpapi.NewGzippedFile("text/javascript; charset=utf-8", read("swagger-ui/swagger-ui-bundle.js.gz")),
 	})
-	for path, root := range map[string]string{"/docs": "", "/docs/": "../"} {
-		page := strings.NewReplacer("{{root}}", root, "{{version}}", assets.Version()).Replace(string(read("index.html")))
-		httpapi.Get(engine, path, httpapi.NewPage([]byte(page)).Serve)
-	}
-	httpapi.Get(engine, "/docs/:version/:file", httpapi.Handle(assets.Serve))
 	// Not a route, which would make / a 405 for other methods although it is a 404 for programs.
 	engine.NoRoute(httpapi.Handle(func(c *gin.Context) error {
 		if c.Request.URL.Path != "/" || !isBrowser(c.Request) {

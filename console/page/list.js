@@ -1,0 +1,39 @@
+// list.js pages through a list of the service: the newest come first, and next begins the following page.
+import { call } from "./session.js";
+import { query } from "./api.js";
+
+const limit = 20;
+const pages = 10; // a search among very many may return pages that are empty and not the last
+
+// page returns the rows of a page and the next one's beginning, which is missing if there is none.
+export async function page(path, name, parameters) {
+  let rows = [], next = parameters.after;
+  for (let i = 0; i < pages; i++) {
+    const data = await call("GET", query(path, { limit, ...parameters, after: next }));
+    rows = rows.concat(data[name]);
+    next = data.next;
+    if (rows.length || !next) break;
+  }
+  return { rows, next };
+}
+
+// isAfter reports whether an id is greater than another. Ids are larger than JavaScript's numbers are exact.
+export const isAfter = (a, b) => BigInt(a) > BigInt(b);
+
+// arrivals returns the ids of the rows on the first page, just read again, that have come to the list. One that is older than all
+// that were shown has only moved up from the next page.
+export function arrivals(shown, first) {
+  const known = new Set(shown.rows.map((row) => row.id));
+  const oldest = shown.rows.at(-1)?.id ?? "0";
+  return first.rows.map((row) => row.id).filter((id) => !known.has(id) && isAfter(id, oldest));
+}
+
+// merge puts the first page, just read again, over the rows that are shown. Rows below it stay as they were. Rows in its range
+// that it lacks have left the list. If so many are new that there may be a gap, the page is all there is to show.
+export function merge(shown, first) {
+  const last = first.rows.at(-1);
+  if (!last || !first.next) return first;
+  const below = shown.rows.filter((row) => isAfter(last.id, row.id));
+  const joined = shown.rows.some((row) => row.id === last.id || isAfter(row.id, last.id));
+  return joined && below.length ? { rows: first.rows.concat(below), next: shown.next } : first;
+}

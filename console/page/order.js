@@ -1,0 +1,112 @@
+// order.js shows one order with its history, and the changes that staff may make.
+import { Dialog } from "./dialog.js";
+import { Orders } from "./orders.js";
+import { Person } from "./people.js";
+import { poll } from "./poll.js";
+import { call } from "./session.js";
+import { amount, capitalized, t } from "./text.js";
+import { Announcement, Component, Empty, Heading, Loading, Problem, Status, Time, html } from "./view.js";
+
+// next has the statuses that staff may move an order to. The service decides; a test compares.
+const next = { created: ["paid", "cancelled"], paid: ["shipped", "cancelled"], shipped: ["completed"] };
+
+// These mean that somebody else has changed the order meanwhile, or moved it on.
+const outdated = [1, 412];
+
+export class Order extends Component {
+  state = { order: null, events: [], missing: false, problem: "", interrupted: false, announcement: "", asked: "" };
+
+  componentDidMount() {
+    this.load();
+    this.stop = poll(this.look, (interrupted) => this.setState({ interrupted }));
+  }
+
+  componentWillUnmount() {
+    this.stop();
+  }
+
+  path = (route) => `order/${route}/${encodeURIComponent(this.props.id)}`;
+
+  load = async () => {
+    try {
+      await this.look();
+    } catch (failure) {
+      this.setState(failure.code === 1 || failure.code === 400 ? { missing: true } : { problem: failure.message });
+    }
+  };
+
+  look = async () => {
+    const order = await call("GET", this.path("query"));
+    const before = this.state.order;
+    if (before?.version === order.version) return;
+    const { events } = await call("GET", this.path("history"));
+    const announcement = before ? t("orderChanged", { status: t(order.status) }) : "";
+    this.setState({ order, events, announcement, problem: before ? this.state.problem : "" });
+  };
+
+  change = async (status, note) => {
+    const { version } = this.state.order;
+    this.setState({ problem: "" });
+    try {
+      await call("POST", this.path("status"), { body: { status, note }, version });
+    } catch (failure) {
+      if (!outdated.includes(failure.code)) throw failure;
+      this.setState({ problem: failure.message });
+    }
+    await this.load();
+  };
+
+  render({ id }, { order, events, missing, problem, interrupted, announcement, asked }) {
+    const back = html`<p><a href=${Orders.address}>${t("backToOrders")}</a></p>`;
+    if (missing) return html`<${Heading} name=${t("noSuchOrder", { id })} /><p>${t("noSuchOrderHelp")}</p>${back}`;
+    return html`
+      ${back}
+      <${Heading} name=${t("order", { id })}>${order && html`<${Status} status=${order.status} />`}<//>
+      <${Announcement} text=${announcement} />
+      <${Problem} text=${problem || (interrupted && t("interrupted"))} />
+      ${!order && !problem && html`<${Loading} />`}
+      ${order && html`
+        <div class="columns">
+          <section>
+            <${Facts} order=${order} />
+            <h2>${t("changes")}</h2>
+            <${Changes} order=${order} ask=${(status) => this.setState({ asked: status })} />
+          </section>
+          <section><h2>${t("history")}</h2><${History} events=${events} /></section>
+        </div>`}
+      ${asked && html`
+        <${Dialog} title=${t(`do${capitalized(asked)}`)} action=${t(`do${capitalized(asked)}`)} danger=${asked === "cancelled"} note
+          act=${(note) => this.change(asked, note)} close=${() => this.setState({ asked: "" })}>
+          <p class="text"><strong>${t("order", { id })}</strong> · ${order.product} · ${amount(order.price)}</p>
+          <p>${t(`ask${capitalized(asked)}`)}</p>
+        <//>`}`;
+  }
+}
+
+const Facts = ({ order }) => html`
+  <dl>
+    <dt>${t("product")}</dt><dd class="text">${order.product}</dd>
+    <dt>${t("price")}</dt><dd>${amount(order.price)}</dd>
+    <dt>${t("customer")}</dt><dd class="text"><${Person} id=${order.userid} /></dd>
+    <dt>${t("createdAt")}</dt><dd><${Time} at=${order.created_at} /></dd>
+    <dt>${t("updatedAt")}</dt><dd><${Time} at=${order.updated_at} /></dd>
+  </dl>
+  ${order.metadata && html`
+    <h2>${t("details")}</h2>
+    <dl>${Object.entries(order.metadata).map(([name, value]) => html`<dt class="text">${name}</dt><dd class="text">${value}</dd>`)}</dl>`}`;
+
+function Changes({ order, ask }) {
+  const allowed = next[order.status] ?? [];
+  if (!allowed.length) return html`<p>${t("noChanges")}</p>`;
+  return html`<div class="buttons">${allowed.map((status) => html`
+    <button key=${status} class=${status === "cancelled" ? "danger" : "main"} onClick=${() => ask(status)}>${t(`do${capitalized(status)}`)}</button>`)}</div>`;
+}
+
+const History = ({ events }) => html`
+  <ol class="history">${events.map((event) => html`
+    <li key=${event.id}>
+      <strong>${t(`did${capitalized(event.type.replace("order.", ""))}`)}</strong> <small><${Time} at=${event.at} /></small>
+      <br />
+      <small>${t(`by${capitalized(event.by)}`)}${event.userid && html` · <${Person} id=${event.userid} />`}</small>
+      ${event.note && html`<blockquote class="text">${event.note}</blockquote>`}
+    </li>`)}</ol>`;

@@ -1,0 +1,61 @@
+// users.js lists the users and finds one by name.
+import { page } from "./list.js";
+import { t } from "./text.js";
+import { Component, Empty, Heading, Loading, Problem, Time, createRef, html } from "./view.js";
+
+export class Users extends Component {
+  state = { users: null, next: "", problem: "", busy: false };
+  body = createRef();
+
+  componentDidMount() {
+    this.load();
+  }
+
+  load = async () => {
+    const before = this.state.users ?? [];
+    this.setState({ busy: true });
+    try {
+      const { rows, next } = await page("user/list", "users", { username: this.props.name, after: this.state.next });
+      this.setState({ users: before.concat(rows), next, problem: "" }, () => {
+        if (before.length && rows.length) this.body.current.querySelector(`[href="#/users/${rows[0].userid}"]`)?.focus();
+      });
+    } catch (failure) {
+      this.setState({ problem: failure.message });
+    }
+    this.setState({ busy: false });
+  };
+
+  find = (event) => {
+    event.preventDefault();
+    location.hash = `#/users?${new URLSearchParams({ name: event.target.elements.name.value })}`;
+  };
+
+  render({ name }, { users, next, problem, busy }) {
+    return html`
+      <${Heading} name=${t("users")} />
+      <form class="find" onSubmit=${this.find}>
+        <label>${t("findUser")}<input name="name" defaultValue=${name} autocapitalize="none" autocomplete="off" spellcheck="false" required /></label>
+        <button>${t("find")}</button>
+        ${name && html`<a href="#/users">${t("showAll")}</a>`}
+      </form>
+      <${Problem} text=${problem} />
+      ${!users && !problem && html`<${Loading} />`}
+      ${users?.length === 0 && html`<${Empty} title=${t("noUser", { name })}>${t("noUserHelp")}<//>`}
+      ${users?.length > 0 && html`
+        <table>
+          <thead><tr><th scope="col">${t("username")}</th><th scope="col">${t("role")}</th><th scope="col">${t("account")}</th>
+            <th scope="col" class="wide">${t("email")}</th><th scope="col" class="wide">${t("registeredAt")}</th></tr></thead>
+          <tbody ref=${this.body}>${users.map((user) => html`
+            <tr key=${user.userid}>
+              <th scope="row" class="text"><a class="row" href=${`#/users/${user.userid}`}>${user.username}</a></th>
+              <td>${t(`${user.role}Role`)}</td><td><${Active} user=${user} /></td>
+              <td class="wide text">${user.email}</td><td class="wide"><${Time} at=${user.created_at} brief /></td>
+            </tr>`)}</tbody>
+        </table>`}
+      ${next && html`<button class="more" aria-disabled=${busy} onClick=${() => busy || this.load()}>${busy ? t("loading") : t("more")}</button>`}`;
+  }
+}
+
+// Active says whether the account of a user is disabled.
+export const Active = ({ user }) => html`
+  <span class="chip ${user.disabled ? "cancelled" : "completed"}">${t(user.disabled ? "disabled" : "active")}</span>`;

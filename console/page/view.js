@@ -1,0 +1,44 @@
+// view.js is what every view is made of: Preact with htm, and parts that several views show.
+import { Component, createRef, h, render } from "./preact.mjs";
+import htm from "./htm.mjs";
+import { date, minute, t } from "./text.js";
+
+export const html = htm.bind(h);
+export { Component, createRef, render };
+
+// Heading names the page, for the tab and for screen readers: a reader that has followed a link begins here.
+export class Heading extends Component {
+  element = createRef();
+
+  componentDidMount() {
+    document.title = `${this.props.name} · ${t("brand")}`;
+    if (Heading.moved) {
+      this.element.current.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    Heading.moved = true; // not on the first page, which the browser reads from its top
+  }
+
+  componentDidUpdate() {
+    document.title = `${this.props.name} · ${t("brand")}`;
+  }
+
+  render({ name, children }) {
+    return html`<h1 tabindex="-1" ref=${this.element}>${name} ${children}</h1>`;
+  }
+}
+
+// Problem says what went wrong, at once.
+export const Problem = ({ text }) => html`<div role="alert">${text && html`<p class="problem">${text}</p>`}</div>`;
+
+// Announcement says what has happened as soon as nothing else is being read. It must be there before it has a text.
+export const Announcement = ({ text }) => html`<p role="status" class=${text ? "announcement" : "announcement none"}>${text}</p>`;
+
+// Time is a timestamp; brief leaves the seconds out, and shows all of it on hover.
+export const Time = ({ at, brief }) => html`<time datetime=${at} title=${date(at)}>${brief ? minute(at) : date(at)}</time>`;
+
+export const Status = ({ status }) => html`<span class="chip ${status}">${t(status)}</span>`;
+
+export const Empty = ({ title, children }) => html`<div class="empty"><p><strong>${title}</strong></p><p>${children}</p></div>`;
+
+export const Loading = () => html`<p class="loading">${t("loading")}</p>`;
