@@ -202,7 +202,8 @@ func TestAFolderForBackupsThatIsNotThereHarmsNothing(t *testing.T) {
 	require.True(t, create(base, login(t, base), "as ever").ok())
 	require.NoError(t, os.MkdirAll(missing, 0o700))
 	awaitBackup(t, missing, time.Time{})
-	require.Contains(t, said(t, p.stdout), `msg="job works again" job=backup failures=`)
+	require.Eventually(t, func() bool { return strings.Contains(said(t, p.stdout), `msg="job works again" job=backup failures=`) },
+		10*time.Second, 10*time.Millisecond)
 	p.stop(t)
 	require.Equal(t, 1, strings.Count(said(t, p.stdout), "level=ERROR"), "the log repeats itself")
 }
