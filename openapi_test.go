@@ -208,6 +208,26 @@ func TestTheDocumentListsWhatThisProcessServes(t *testing.T) {
 	}
 }
 
+func TestAProxyGetsTheDocumentOfAllModulesFromAnyProcess(t *testing.T) {
+	t.Parallel()
+	all := whole(t).engine
+	for _, served := range append(moduleNames(), strings.Join(moduleNames(), ",")) {
+		engine := whole(t, "MODULES", served).engine
+		for _, path := range []string{"/openapi.yaml", "/openapi.json"} {
+			got := httpapitest.Call(engine, "GET "+path+"?modules=all", "", "")
+			require.Equal(t, 200, got.Code)
+			require.Equal(t, httpapitest.Call(all, "GET "+path, "", "").Body.String(), got.Body.String(), "%s with MODULES=%s", path, served)
+			require.Equal(t, got.Header().Get("ETag"), httpapitest.Call(all, "HEAD "+path, "", "").Header().Get("ETag"))
+			for _, wrong := range []string{"", "user", "order", "ALL", "all,user", "all&modules=all"} {
+				require.Equal(t, 400, httpapitest.Call(engine, "GET "+path+"?modules="+wrong, "", "").Code, wrong)
+			}
+			own := httpapitest.Call(engine, "GET "+path, "", "").Body.String()
+			require.Equal(t, own, httpapitest.Call(engine, "GET "+path+"?unknown=1", "", "").Body.String())
+			require.Equal(t, strings.Contains(served, ","), own == got.Body.String(), "it lists routes that this process does not serve, with MODULES=%s", served)
+		}
+	}
+}
+
 func TestWhatIsAnsweredIsWhatTheDocumentPromises(t *testing.T) {
 	t.Parallel()
 	api := whole(t, withMail...)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"userorder/database/databasetest"
@@ -75,6 +76,37 @@ func TestEachModuleWorksWhileTheOtherIsDown(t *testing.T) {
 	s.orders[1] = s.start("order", 1)
 	require.Eventually(t, func() bool { return send("GET", s.base+"/order/query/1", token, "").ok() },
 		5*time.Second, 50*time.Millisecond)
+}
+
+func TestModulesAsServicesHaveOneDocumentAndOnePage(t *testing.T) {
+	t.Parallel()
+	s := newSplit(t)
+	for _, path := range []string{"/openapi.json", "/openapi.json?anything=1", "/openapi.yaml"} {
+		for _, replica := range s.users {
+			require.NotContains(t, send("GET", replica.url(t)+path, "", "").body, "/order/create", "a process lists what it does not serve")
+		}
+		document := send("GET", s.base+path, "", "")
+		require.Equal(t, 200, document.status)
+		require.Contains(t, document.body, "/user/register")
+		require.Contains(t, document.body, "/order/create")
+		again := sendWith(http.DefaultClient, [][2]string{{"If-None-Match", document.header.Get("ETag")}}, "GET", s.base+path, "", "")
+		require.Equal(t, 304, again.status, path)
+	}
+	ctx := browser(t)
+	seen := watch(ctx, t)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(s.base+"/"), chromedp.WaitVisible(chromedp.CSS("#operations-user-register"))))
+	useThePage(ctx, t)
+	seen.requireAtHome(t, s.base)
+
+	// The page of one half fills in nothing that it has not.
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(s.orders[0].url(t)+"/docs"), chromedp.WaitVisible(chromedp.CSS("#operations-order-createOrder"))))
+	tags, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`new Promise(next => setTimeout(next, 100)).then(() =>
+		[...document.querySelectorAll("h3.opblock-tag")].map(tag => tag.dataset.tag))`, chromedp.EvalAwaitPromise))
+	require.NoError(t, err)
+	require.Equal(t, []string{"order", "staff", "service"}, tags)
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	require.Empty(t, seen.complaints)
 }
 
 func TestModulesOnFilesOfTheirOwnShareOnlyASecret(t *testing.T) {
