@@ -1,5 +1,6 @@
-// Package deploy holds example configurations for running the service. The tests of e2e run those of proxies. The tests
-// here cannot run the others, so they read them: every field must be known, and README.md must list every setting.
+// Package deploy holds example configurations for running the service. The tests of e2e run those of proxies and of
+// Prometheus. The tests here cannot run the others, so they read them: every field must be known, and README.md must list
+// every setting.
 package deploy
 
 import (

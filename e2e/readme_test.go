@@ -70,6 +70,8 @@ func (r *reader) follow(t *testing.T, block string) {
 	case "make test", "make chaos", "make postman", "make bench", "make bench-quick": // checked for existence only
 		out, err := exec.Command("make", "-C", "..", "-n", strings.Fields(block)[1]).CombinedOutput()
 		require.NoError(t, err, "%s", out)
+	case "prometheus --config.file deploy/prometheus.yml --storage.tsdb.path /tmp/prometheus": // a test of its own runs it
+		require.FileExists(t, "../deploy/prometheus.yml")
 	case "export WEBHOOK_SECRET=$(go run . webhook-secret)\nPORT=8080 go run ./docs/receivers &\nWEBHOOK_URLS=http://127.0.0.1:8080/ go run .":
 		r.service.stop(t)
 		r.serveWithReceiver(t)
