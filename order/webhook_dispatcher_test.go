@@ -16,7 +16,7 @@ import (
 func (s sender) dispatcher() *dispatcher { return s.module.handler.service.webhooks.dispatchers[0] }
 
 // hang makes the receiver answer an order only when release is called.
-func (r *receiver) hang(t *testing.T, order int) (release func()) {
+func (r *receiver) hang(t testing.TB, order int) (release func()) {
 	ctx, release := context.WithCancel(t.Context())
 	t.Cleanup(release) // before the server is closed
 	r.mu.Lock()
@@ -31,21 +31,27 @@ func (r *receiver) hang(t *testing.T, order int) (release func()) {
 }
 
 // running runs a dispatcher until the result is called, which returns its error.
-func running(t *testing.T, d *dispatcher) (stop func() error) {
+func running(t testing.TB, d *dispatcher) (stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { _, err := d.run(ctx); ended <- err }()
 	return func() error { cancel(); return <-ended }
 }
 
+// hung makes the first order, and runs the dispatcher until a call hangs that has the first event of it.
+func (s sender) hung(r *receiver, statuses ...string) (release func(), stop func() error) {
+	release = r.hang(s.t, 1)
+	s.made(statuses...)
+	stop = running(s.t, s.dispatcher())
+	require.Eventually(s.t, func() bool { return len(r.got()) == 1 }, 5*time.Second, time.Millisecond)
+	return release, stop
+}
+
 func TestACallThatHangsHoldsNobodyElseUp(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		r := newReceiver(t)
 		s := senderTo(t, db, begin(), r.URL)
-		release := r.hang(t, 1)
-		s.made("paid")
-		stop := running(t, s.dispatcher())
-		require.Eventually(t, func() bool { return len(r.got()) == 1 }, 5*time.Second, time.Millisecond)
+		release, stop := s.hung(r, "paid")
 		for range 2 * maxCalls {
 			s.made()
 		}
@@ -93,10 +99,7 @@ func TestAStopWaitsForCallsUnderWayAndBeginsNone(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		r := newReceiver(t)
 		s := senderTo(t, db, begin(), r.URL)
-		release := r.hang(t, 1)
-		s.made("paid")
-		stop := running(t, s.dispatcher())
-		require.Eventually(t, func() bool { return len(r.got()) == 1 }, 5*time.Second, time.Millisecond)
+		release, stop := s.hung(r, "paid")
 		time.AfterFunc(time.Second, release)
 		require.NoError(t, stop())
 		require.Len(t, r.got(), 1)
@@ -108,10 +111,7 @@ func TestAStopCutsACallThatHangsOffAndItsEventIsDue(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		now, r := begin(), newReceiver(t)
 		s := senderTo(t, db, now, r.URL)
-		release := r.hang(t, 1)
-		s.made()
-		stop := running(t, s.dispatcher())
-		require.Eventually(t, func() bool { return len(r.got()) == 1 }, 5*time.Second, time.Millisecond)
+		release, stop := s.hung(r)
 		start := time.Now()
 		require.NoError(t, stop())
 		require.InDelta(t, stopGrace, time.Since(start), float64(2*time.Second))
