@@ -102,8 +102,8 @@ func (d *dispatcher) job() worker.Job {
 }
 
 // run sends what is due, and what falls due meanwhile, until no call is under way: for as long as there is work, since a
-// piece of bounded size would have to wait for calls that hang. When ctx ends it begins no more calls and gives those under
-// way stopGrace.
+// piece of bounded size would have to wait for calls that hang. When ctx ends it begins no more turns but one that records,
+// and gives the calls under way stopGrace.
 func (d *dispatcher) run(ctx context.Context) (more bool, err error) {
 	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -126,11 +126,13 @@ func (d *dispatcher) run(ctx context.Context) (more bool, err error) {
 	}
 }
 
-// turn records the calls that have ended and returns up to free deliveries that are due.
+// turn records the calls that have ended and returns up to free deliveries that are due, none if ctx has ended. It is not
+// cut off when ctx ends: its outcome would be unknown, and with it who sends the events that it has leased.
 func (d *dispatcher) turn(ctx context.Context, free int) ([]delivery, error) {
 	if ctx.Err() != nil {
-		ctx, free = context.WithoutCancel(ctx), 0
+		free = 0
 	}
+	ctx = context.WithoutCancel(ctx)
 	if free > 0 && (d.settled-d.position < maxCalls || d.now().Sub(d.settledAt) >= settledFor) { // else more is known than it can take
 		if err := d.settle(ctx); err != nil {
 			return nil, err

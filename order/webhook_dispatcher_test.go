@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"testing"
 	"time"
@@ -119,6 +120,27 @@ func TestAStopCutsACallThatHangsOffAndItsEventIsDue(t *testing.T) {
 		release()
 		senderTo(t, db, now, r.URL).send()
 		require.Len(t, r.got(), 2, "another process sends it at once")
+	})
+}
+
+func TestAStopInTheMiddleOfATurnLeavesNoLease(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		const rounds = 20
+		r := newReceiver(t)
+		s := senderTo(t, db, begin(), r.URL)
+		for range rounds {
+			for range maxCalls {
+				s.made()
+			}
+			stop := running(t, s.dispatcher())
+			time.Sleep(rand.N(10 * time.Millisecond))
+			require.NoError(t, stop())
+			var leased int
+			require.NoError(t, db.QueryRow(t.Context(), "SELECT count(*) FROM webhook_lanes WHERE lease <> 0").Scan(&leased))
+			require.Zero(t, leased)
+		}
+		s.send()
+		require.Len(t, r.got(), rounds*maxCalls, "each is sent once")
 	})
 }
 
