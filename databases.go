@@ -25,9 +25,7 @@ func openDatabases(ctx context.Context, cfg Config, metrics *telemetry.Metrics) 
 	}()
 	for _, url := range cfg.databaseURLs() {
 		options, label := cfg.Database, cfg.labelOf(url)
-		if _, ok := database.SQLitePath(url); ok {
-			options.Committed = metrics.Committed(label)
-		}
+		options.Committed = metrics.Committed(label)
 		db, err := database.Open(ctx, url, options)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", cfg.settingOf(url), err)

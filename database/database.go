@@ -46,8 +46,8 @@ type Options struct {
 	PoolSize     int
 	PoolLifetime time.Duration
 
-	// Committed, if not nil, is called after each group of writes that SQLite committed or lost together, with their
-	// number and the time since the first one's turn. The callers wait for it.
+	// Committed, if not nil, is called after each group of writes that were committed or lost together, with their number
+	// and the time since the first one's turn. The callers wait for it. It must be safe for concurrent use.
 	Committed func(writes int, took time.Duration)
 
 	// Log is told of what an operator should look into: a SQLite file that was moved, deleted or replaced while it is

@@ -16,7 +16,8 @@
 // On SQLite QueryRow and Collect take a connection of readers (sqlite_readers.go), a pool of two to four, and run their
 // statement on the caller's goroutine. A timer for each connection interrupts a query whose time is up
 // (sqlite_reader.go). A damaged page stops all writing. On PostgreSQL they take a connection of pgx's pool
-// (postgres_engine.go) and retry up to three times if it is lost.
+// (postgres_engine.go) and retry up to three times if it is lost (postgres_retry.go). While many are under way, those of
+// QueryRow are sent in groups, as single statements that write are.
 //
 // # The way of a write
 //
@@ -31,7 +32,9 @@
 // succeeded: that one has seen only rows on disk. So a user name is never called taken because of a row that was lost.
 //
 // On PostgreSQL a single statement commits by itself, in one round trip; a Write is BEGIN, its statements and COMMIT. A
-// call that loses to another transaction, or loses its connection before COMMIT is sent, is retried.
+// call that loses to another transaction, or loses its connection before COMMIT is sent, is retried. While eight single
+// statements are under way, others queue and are sent together (postgres_group.go), as one transaction in one round trip
+// (postgres_pipeline.go). If a group is not kept, each of its members runs alone.
 //
 // # Another process
 //
@@ -67,7 +70,8 @@
 // Twice a second, between two groups, it looks whether its file is still where it was (sqlite_watch.go). A reader belongs
 // to the goroutine that has taken it; the timer's goroutine may only interrupt it. The function given to Write runs on the
 // writer's goroutine on SQLite and on the caller's on PostgreSQL, and never outlives the call; its panic reaches the caller
-// on both. pgx's pool has goroutines of its own. Close ends all of them.
+// on both. pgx's pool has goroutines of its own. Groups on PostgreSQL are sent by goroutines that end when
+// nobody waits. Close ends all of them.
 //
 // # Errors
 //

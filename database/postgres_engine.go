@@ -3,19 +3,14 @@ package database
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
-	"math/rand/v2"
-	"net"
-	"strings"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -24,10 +19,6 @@ import (
 )
 
 const (
-	// maxTries is the number of tries of an operation that may be retried, and maxRaces that of one that loses to other
-	// transactions, which many at once do where transactions are serializable.
-	maxTries, maxRaces = 3, 10
-
 	pingTimeout = 2 * time.Second  // less than the usual timeout of a readiness probe
 	openTimeout = 10 * time.Second // for the first ping
 )
@@ -40,6 +31,10 @@ type postgresServer struct {
 	keys     sync.Map // remedies for unique indexes by schema and name, as remedyOf returns them
 	settling sync.Map // *settling by the name of the table
 	looks    singleflight.Group
+	queries  *grouper
+	writes   *grouper
+
+	committed func(writes int, took time.Duration)
 }
 
 func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options Options) (engine, error) {
@@ -54,7 +49,16 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 	if err != nil {
 		return nil, err
 	}
-	p := &postgresServer{conns: pool, db: stdlib.OpenDBFromPool(pool), readOnly: anyTarget.MatchString(url)}
+	p := &postgresServer{conns: pool, db: stdlib.OpenDBFromPool(pool), readOnly: anyTarget.MatchString(url), committed: options.Committed}
+	if p.committed == nil {
+		p.committed = func(int, time.Duration) {}
+	}
+	singles := min(maxSingles, int(cfg.MaxConns))
+	if cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol { // a text may hold several statements
+		singles = math.MaxInt
+	}
+	p.queries = newGrouper(singles, p.queryAlone, p.sendQueries)
+	p.writes = newGrouper(singles, p.autocommit, p.sendWrites)
 	bounded, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	err = p.probe(bounded)
@@ -117,13 +121,21 @@ func (p *postgresServer) stats() Stats {
 // queryRow retries after the loss of a connection, or of a race with writers where transactions are serializable: a query
 // that runs twice does no harm.
 func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest []any) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return p.queries.run(ctx, &statement{text: query, args: args, dest: dest, isQuery: true})
+}
+
+func (p *postgresServer) queryAlone(ctx context.Context, s *statement) error {
 	return p.query(ctx, func(c postgresConn) error {
-		_, err := c.run(query, args, dest)
+		_, err := c.run(s.text, s.args, s.dest)
 		return err
 	})
 }
 
 func (p *postgresServer) each(ctx context.Context, query string, args []any, begin func(), row rowFunc) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	return p.query(ctx, func(c postgresConn) error {
 		begin()
 		return c.each(query, args, row)
@@ -131,8 +143,6 @@ func (p *postgresServer) each(ctx context.Context, query string, args []any, beg
 }
 
 func (p *postgresServer) query(ctx context.Context, statement func(postgresConn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	again := func(err error) bool { return isLost(err) || lostToAnother(err) }
 	return p.retry(ctx, again, func() error {
 		conn, err := p.conns.Acquire(ctx)
@@ -144,51 +154,43 @@ func (p *postgresServer) query(ctx context.Context, statement func(postgresConn)
 	})
 }
 
-// exec runs a statement outside of a transaction block, where PostgreSQL commits it by itself: one round trip instead of
-// three.
 func (p *postgresServer) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {
-	err = p.autocommit(ctx, func(c postgresConn) (err error) {
-		rows, err = c.run(query, args, dest)
-		return err
-	})
-	return rows, err
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	s := &statement{text: query, args: args, dest: dest}
+	if err := p.writes.run(ctx, s); err != nil {
+		return 0, err // rows may still be written
+	}
+	return s.rows, nil
 }
 
 func (p *postgresServer) insert(ctx context.Context, query string, args []any) (id int64, err error) {
-	err = p.autocommit(ctx, func(c postgresConn) (err error) {
-		id, err = c.insert(query, args)
-		return err
-	})
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err = p.writes.run(ctx, &statement{text: query + " RETURNING id", args: args, dest: []any{&id}, isInsert: true})
 	return id, err
 }
 
-func (p *postgresServer) autocommit(ctx context.Context, statement func(postgresConn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return p.retry(ctx, isNotKept, func() error { return p.autocommitOnce(ctx, statement) })
+// autocommit runs a statement outside of a transaction block, where PostgreSQL commits it by itself: one round trip instead
+// of three.
+func (p *postgresServer) autocommit(ctx context.Context, s *statement) error {
+	return p.retry(ctx, isNotKept, func() error { return p.autocommitOnce(ctx, s) })
 }
 
-// autocommitOnce returns an error that wraps ErrOutcomeUnknown unless the statement was refused or certainly never sent.
-func (p *postgresServer) autocommitOnce(ctx context.Context, statement func(postgresConn) error) error {
+func (p *postgresServer) autocommitOnce(ctx context.Context, s *statement) error {
 	conn, err := p.conns.Acquire(ctx)
 	if err != nil {
 		return classify(err)
 	}
 	defer conn.Release()
-	err = statement(postgresConn{ctx, conn.Conn(), p})
-	notSent := errors.Is(err, errMisuse) && !errors.Is(err, errUnread) || pgconn.SafeToRetry(err)
-	if err == nil || errors.Is(err, sql.ErrNoRows) || isRefused(err) || notSent {
-		return classify(err)
+	began := time.Now()
+	defer func() { p.committed(1, time.Since(began)) }()
+	c := postgresConn{ctx, conn.Conn(), p}
+	s.rows, err = c.run(s.text, s.args, s.dest)
+	if s.isInsert {
+		err = c.blameKey(err)
 	}
-	return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-}
-
-// isRefused reports an error that certainly precedes a commit: one after which the server keeps the connection. An error
-// that ends the connection may follow a commit, and so may a pooler's report that it has lost its server (class 08).
-func isRefused(err error) bool {
-	const completionUnknown = "40003"
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && isBadBind(e) || ok && e.SeverityUnlocalized == "ERROR" && !strings.HasPrefix(e.Code, "08") && e.Code != completionUnknown
+	return outcomeOf(err)
 }
 
 // write runs fn in a transaction, and retries if nothing of it was kept.
@@ -196,35 +198,6 @@ func (p *postgresServer) write(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return p.retry(ctx, isNotKept, func() error { return p.transact(ctx, fn) })
-}
-
-// isNotKept reports that nothing was kept, by a failure that a retry may cure.
-func isNotKept(err error) bool {
-	return !errors.Is(err, ErrOutcomeUnknown) && (lostToAnother(err) || isLost(err))
-}
-
-// retry calls try up to maxTries times, or maxRaces times if it loses to others, while again(err) holds and ctx allows,
-// with growing, jittered pauses.
-func (p *postgresServer) retry(ctx context.Context, again func(error) bool, try func() error) error {
-	for tries := 1; ; tries++ {
-		err := try()
-		if isLost(err) {
-			// The other connections are probably dead, too, or lead to a server that is now a standby.
-			p.conns.Reset()
-		}
-		limit := maxTries
-		if lostToAnother(err) {
-			limit = maxRaces
-		}
-		if err == nil || tries >= limit || !again(err) {
-			return err
-		}
-		select {
-		case <-time.After(time.Duration(tries*tries)*5*time.Millisecond + rand.N(time.Duration(tries)*20*time.Millisecond)):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // begin keeps a process that is frozen, or whose machine is gone, from holding its locks for longer than that: the server
@@ -238,7 +211,11 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 	if err != nil {
 		return classify(err)
 	}
-	defer func() { _ = tx.Rollback(ctx) }() // does nothing after Commit
+	began := time.Now()
+	defer func() {
+		_ = tx.Rollback(ctx) // does nothing after Commit
+		p.committed(1, time.Since(began))
+	}()
 	if err := fn(&Tx{runner: postgresConn{ctx, tx.Conn(), p}}); err != nil {
 		return err
 	}
@@ -253,36 +230,6 @@ func (p *postgresServer) transact(ctx context.Context, fn func(*Tx) error) error
 	default:
 		return fmt.Errorf("%w: commit: %w", ErrOutcomeUnknown, err)
 	}
-}
-
-// lostToAnother reports a serialization failure or a deadlock: the server has rolled the transaction back, and the client
-// should retry it (https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html).
-func lostToAnother(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (e.Code == "40001" || e.Code == "40P01")
-}
-
-// isLost reports that there was no connection to a server that takes writes, or that it broke. The end of a context is
-// neither. (pgconn.SafeToRetry covers only part of this: it is false for a refused connection, on which nothing can have
-// been sent.)
-func isLost(err error) bool {
-	if err == nil || isContextError(err) || errors.Is(err, errMisuse) {
-		return false
-	}
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch e.Code {
-		case "25006", // read-only: now a standby
-			"57P01", "57P02", "57P03": // stopping, crashed, starting
-			return true
-		}
-		return strings.HasPrefix(e.Code, "08") && !isBadBind(e) // connection exceptions, a pooler's included
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
-	_, isNetwork := errors.AsType[net.Error](err)
-	return isNetwork || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // migrate holds an advisory lock for the module and its schema, so that replicas that start together take turns.

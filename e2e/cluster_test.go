@@ -34,6 +34,9 @@ type postgres struct {
 	ended    chan struct{}
 }
 
+// smallPool makes the statements of a few clients wait for each other on PostgreSQL, so that they are sent in groups.
+const smallPool = "DATABASE_POOL_SIZE=2"
+
 // lifeline runs a server until standard input closes, which it does even if the test process is killed.
 const lifeline = `"$@" >>log 2>&1 & cat >/dev/null; kill -QUIT $! 2>/dev/null; wait`
 

@@ -28,7 +28,7 @@ func newFailover(t *testing.T) *failover {
 	require.Eventually(t, func() bool { return primary.query("SELECT sync_state FROM pg_stat_replication") == "sync" },
 		30*time.Second, 50*time.Millisecond, "the standby is not synchronous")
 
-	p := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby))
+	p := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby), smallPool)
 	f.base = p.url(t)
 	f.ledger = newLedger(login(t, f.base))
 	over := make(chan struct{})
@@ -109,7 +109,7 @@ func TestASilentPrimaryIsAbandoned(t *testing.T) {
 		"no more orders are acknowledged")
 	outage := time.Since(began)
 
-	second := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby)) // although the first host in the URL is silent
+	second := start(t, t.TempDir(), "DATABASE_URL="+urlOf(f.primary, f.standby), smallPool) // although the first host in the URL is silent
 	require.Equal(t, 200, send("GET", second.url(t)+"/readyz", "", "").status)
 	f.finish(t, "a silent primary and a promotion", outage)
 	f.primary.freeze(t, syscall.SIGCONT)

@@ -44,7 +44,7 @@ func requireWholeBy(t *testing.T, path, options string) {
 func TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
 		dir := t.TempDir()
-		p := start(t, dir, "DATABASE_URL="+url)
+		p := start(t, dir, "DATABASE_URL="+url, smallPool)
 		l := newLedger(login(t, p.url(t)))
 		for range rounds(3, 50) {
 			before := len(l.orders)
@@ -54,7 +54,7 @@ func TestNoAcknowledgedWriteIsLostWhenTheProgramIsKilled(t *testing.T) {
 			wait()
 			require.Greater(t, len(l.orders), before, "nothing was written in this round")
 
-			p = start(t, dir, "DATABASE_URL="+url)
+			p = start(t, dir, "DATABASE_URL="+url, smallPool)
 			l.checkFresh(t, p.url(t))
 		}
 		l.checkAll(t, p.url(t))

@@ -195,7 +195,7 @@ func (l *wishes) check(t *testing.T, base string) {
 func TestAKeyOrdersExactlyOnceAcrossKills(t *testing.T) {
 	databasetest.EachURL(t, func(t *testing.T, url string) {
 		dir := t.TempDir()
-		p := start(t, dir, "DATABASE_URL="+url)
+		p := start(t, dir, "DATABASE_URL="+url, smallPool)
 		l := &wishes{}
 		for n := range 3 {
 			l.tokens = append(l.tokens, enroll(t, p.url(t), fmt.Sprint("shopper", n)))
@@ -208,7 +208,7 @@ func TestAKeyOrdersExactlyOnceAcrossKills(t *testing.T) {
 			l.kills++
 			wait()
 			require.Greater(t, len(l.all), before, "nothing was ordered in this round")
-			p = start(t, dir, "DATABASE_URL="+url)
+			p = start(t, dir, "DATABASE_URL="+url, smallPool)
 			if rand.IntN(2) == 0 { // else the clients of the next round ask for what was lost, and may lose it again
 				l.settle(t, p.url(t))
 			}

@@ -59,7 +59,7 @@ func TestItWorksThroughPgBouncerInTransactionMode(t *testing.T) {
 
 	l := newLedger(send("POST", p.url(t)+"/user/login", "", testUser).Data.Token)
 	over := make(chan struct{})
-	wait := l.writeOn(t, p.url(t), 16, over)
+	wait := l.writeOn(t, p.url(t), 48, over)
 	time.Sleep(time.Second)
 	close(over)
 	wait()

@@ -18,7 +18,7 @@ import (
 func replicas(t *testing.T, count int) (programs []*program, bases []string, url string) {
 	url = databasetest.Postgres(t)
 	for range count {
-		programs = append(programs, start(t, t.TempDir(), "DATABASE_URL="+url))
+		programs = append(programs, start(t, t.TempDir(), "DATABASE_URL="+url, smallPool))
 	}
 	for _, p := range programs {
 		bases = append(bases, p.url(t))
@@ -126,7 +126,7 @@ func TestAReplicaKilledUnderLoadLosesNothing(t *testing.T) {
 			wait()
 		}
 		l.checkFresh(t, bases[(victim+1)%len(bases)])
-		programs[victim] = start(t, t.TempDir(), "DATABASE_URL="+url)
+		programs[victim] = start(t, t.TempDir(), "DATABASE_URL="+url, smallPool)
 		bases[victim] = programs[victim].url(t)
 	}
 	l.checkAll(t, bases[0])

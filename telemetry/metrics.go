@@ -101,14 +101,14 @@ func (m *Metrics) Around(handler http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerInFlight(m.inFlight, handler)
 }
 
-// Committed returns a function that observes the commit groups of the SQLite file that modules share, or nil.
+// Committed returns a function that observes the commit groups of the database that modules share, or nil.
 func (m *Metrics) Committed(modules string) func(writes int, took time.Duration) {
 	if m == nil {
 		return nil
 	}
 	labels := prometheus.Labels{"modules": modules}
 	sizes := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "userorder_commit_group_writes", Help: "Writes that shared one commit of SQLite.",
+		Name: "userorder_commit_group_writes", Help: "Writes that shared one commit.",
 		ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(1, 2, 9), // 256 is the most
 	})
 	durations := prometheus.NewHistogram(prometheus.HistogramOpts{
