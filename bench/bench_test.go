@@ -11,6 +11,7 @@ import (
 
 	"userorder/bench/contender"
 	"userorder/bench/report"
+	"userorder/bench/work"
 )
 
 func TestParseWrk(t *testing.T) {
@@ -49,6 +50,11 @@ func TestOptions(t *testing.T) {
 		require.Equal(t, want, [2]bool{o.wantsWebhook(onPostgres), o.wantsWaiting(onPostgres)}, only)
 		require.Equal(t, []size{small}, o.sizes, only)
 	}
+	for only, want := range map[string]bool{"": true, "PocketBase$": true, "^login": true, "^mix": false, "Flask": false} {
+		o, err := parseOptions([]string{"-only", only})
+		require.NoError(t, err)
+		require.Equal(t, want, o.wantsPocketBase(), only)
+	}
 	for _, wrong := range [][]string{{"-rounds", "0"}, {"-quick", "more"}, {"-only", "("}} {
 		_, err := parseOptions(wrong)
 		require.Error(t, err, wrong)
@@ -59,7 +65,7 @@ func TestOptions(t *testing.T) {
 func TestTargetsFindTheirRows(t *testing.T) {
 	w := &world{
 		sqlite: &engine{name: onSQLite, nameBefore: beforeSQLite}, postgres: &engine{name: onPostgres, nameBefore: beforePostgres},
-		flask: &flask{}, before: &contender.Stage{},
+		flask: &flask{}, before: &contender.Stage{}, pocketBase: &work.PocketBase{}, peers: []peer{{name: onPocketBase}, {name: onDurablePocketBase}},
 	}
 	var err error
 	w.options, err = parseOptions(nil)
@@ -71,7 +77,7 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	}
 	results.AddStart(contender.Startup{}, contender.Startup{})
 	all := targets(results)
-	require.Len(t, all, 28)
+	require.Len(t, all, 31)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
 	}

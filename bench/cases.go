@@ -23,6 +23,9 @@ const (
 	onDisk     = "the disk"
 	onHash     = "argon2id alone"
 
+	onPocketBase        = "PocketBase"
+	onDurablePocketBase = "PocketBase, synchronous=FULL"
+
 	beforeSQLite   = "the release before, SQLite"
 	beforePostgres = "the release before, PostgreSQL"
 )
@@ -100,6 +103,14 @@ func (w *world) on(contender, work string, clients int, server func() *contender
 	}
 }
 
+// onPeers lists a measurement of PocketBase with each of its settings.
+func (w *world) onPeers(work string, clients int, script func(int) load.Script) (all []measurement) {
+	for _, p := range w.peers {
+		all = append(all, w.on(p.name, work, clients, always(p.server), script))
+	}
+	return all
+}
+
 func always(s *contender.Server) func() *contender.Server {
 	return func() *contender.Server { return s }
 }
@@ -129,6 +140,9 @@ func (w *world) queries() (all []measurement) {
 		if w.flask != nil && s.flask {
 			all = append(all, w.on(onFlask, queryOf(s), clients, always(w.flask.queried[s.id]), script))
 		}
+		if s == small {
+			all = append(all, w.onPeers(queryOf(s), clients, w.pocketBase.Query)...)
+		}
 	}
 	all = append(all, w.on(onSQLite, logged, clients, always(w.sqlite.logging), work.Query(w.tokens, small.orders, false)))
 	return append(all, w.wrk()...)
@@ -147,6 +161,7 @@ func (w *world) creates() (all []measurement) {
 		if f := w.flask; f != nil {
 			all = append(all, w.on(onFlask, create, crowd, f.writes, work.Create(w.tokens, &f.made)))
 		}
+		all = append(all, w.onPeers(create, crowd, w.pocketBase.Create)...)
 	}
 	for _, e := range w.engines() {
 		all = append(all, w.on(e.name, cancel, clients, always(e.written), work.Cancel(w.tokens, &e.made)))
@@ -187,6 +202,9 @@ func (w *world) passwords() (all []measurement) {
 		}
 		if f := w.flask; f != nil {
 			all = append(all, w.on(onFlask, name, hashers(), f.writes, script()))
+		}
+		if name == login {
+			all = append(all, w.onPeers(login, hashers(), w.pocketBase.Login)...)
 		}
 	}
 	for i := range all {

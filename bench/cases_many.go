@@ -26,6 +26,9 @@ func (w *world) lists() (all []measurement) {
 		for _, e := range w.engines() {
 			all = append(all, w.on(e.name, listOf(s), clients, always(e.queried[s.id]), work.List(w.bearers, s.orders, false)))
 		}
+		if s == small {
+			all = append(all, w.onPeers(listOf(s), clients, w.pocketBase.List)...)
+		}
 	}
 	return all
 }

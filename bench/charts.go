@@ -11,11 +11,11 @@ func charts(r *report.Results) (charts []report.Chart) {
 		{queryOf(small), queryOf(small), clients},
 		{queryOf(medium), queryOf(medium), clients},
 		{queryOf(large), queryOf(large), clients},
-		{"create, durable but for Flask, 64 clients", create, 64},
+		{"create, 64 clients, durable but for Flask and PocketBase with its defaults", create, 64},
 		{"mix", mix, clients},
 	} {
 		chart := report.Chart{Title: c.title}
-		for _, contender := range []string{onBare, onGin, onSQLite, onPostgres, onFlask} {
+		for _, contender := range []string{onBare, onGin, onSQLite, onPostgres, onPocketBase, onDurablePocketBase, onFlask} {
 			if row := r.Row(report.Key{Contender: contender, Work: c.work, Clients: c.clients}); row != nil {
 				chart.Bars = append(chart.Bars, report.Bar{Name: contender, Rate: row.Median(report.Rate)})
 			}

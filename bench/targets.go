@@ -28,7 +28,7 @@ func targets(r *report.Results) []report.Target {
 		ratio("create, durable, against Flask's in memory, 64 clients", 8, report.Rate, made, at(onFlask, create, crowd)),
 		ratio("refresh, 64 clients, against create", 0.8, report.Rate, at(onSQLite, refresh, crowd), made),
 		ratio("login against argon2id alone", 0.97, report.Rate, at(onSQLite, login, hashers()), at(onHash, hash, hashConcurrency())),
-	}, orderTargets(r), webhookTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
+	}, peerTargets(r, query, made), orderTargets(r), webhookTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
 }
 
 func at(contender, work string, clients int) report.Key {
@@ -38,6 +38,17 @@ func at(contender, work string, clients int) report.Key {
 func ratioOf(r *report.Results, what string, bound float64, of report.Measure, key, base report.Key) report.Target {
 	spread, known := r.Ratio(of, key, base)
 	return report.Target{What: what, Bound: bound, Measured: spread, Known: known}
+}
+
+// peerTargets returns the targets against PocketBase with its own settings, whose creates are not durable.
+func peerTargets(r *report.Results, query, made report.Key) []report.Target {
+	listed := at(onSQLite, listOf(small), clients)
+	return []report.Target{
+		ratioOf(r, "query against PocketBase, 1 thousand orders", 4.5, report.Rate, query, at(onPocketBase, query.Work, query.Clients)),
+		ratioOf(r, "create, durable, against PocketBase's default, which is not, 64 clients", 5, report.Rate, made,
+			at(onPocketBase, made.Work, made.Clients)),
+		ratioOf(r, "list of 20 against PocketBase, 1 thousand orders", 4, report.Rate, listed, at(onPocketBase, listed.Work, listed.Clients)),
+	}
 }
 
 // orderTargets returns the targets for lists, and for what events, lists and keys may cost a create.

@@ -32,6 +32,8 @@ type world struct {
 	bare, gin        *contender.Server
 	sqlite, postgres *engine // postgres is nil if it is not installed
 	flask            *flask  // nil if it is not installed
+	pocketBase       *work.PocketBase
+	peers            []peer // none if PocketBase cannot be built
 	machine          report.Machine
 }
 
@@ -91,6 +93,7 @@ func newWorld(ctx context.Context, o options, dir string, group *process.Group, 
 		{"start the service on SQLite", w.startSQLite},
 		{"start the service on PostgreSQL", w.startPostgres},
 		{"start Flask", w.startFlask},
+		{"build and start PocketBase", w.startPocketBase},
 		{"start the limits", w.startLimits},
 	} {
 		p.step("%s", step.name)

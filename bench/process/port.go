@@ -35,10 +35,15 @@ func (p *Ports) Free(ctx context.Context) (int, error) {
 
 // Healthy waits up to 30 seconds until GET /healthz on address returns 200.
 func (p *Process) Healthy(ctx context.Context, address string) error {
+	return p.Responds(ctx, address, "/healthz")
+}
+
+// Responds waits up to 30 seconds until a GET of path on address returns 200.
+func (p *Process) Responds(ctx context.Context, address, path string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	const limit, pause = 30 * time.Second, 500 * time.Microsecond
 	return p.Wait(ctx, limit, pause, func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 		if err != nil {
 			return err
 		}

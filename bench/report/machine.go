@@ -19,6 +19,7 @@ type Machine struct {
 	Filesystem      string // type, of the databases' folder
 	Go              string
 	Postgres, Flask string // versions; empty if skipped
+	PocketBase      string // version; empty if skipped
 	Commit          string
 	Before          string   // commit of the release before; empty if skipped
 	Workers         []string // the rate of each kind of gunicorn worker

@@ -42,6 +42,7 @@ func Markdown(p Page) string {
 	write("\nCPU is the CPU time of the server per request, including PostgreSQL's processes. MB is the resident memory of the "+
 		"server after the run, and its peak. It excludes PostgreSQL's processes and includes mapped pages of the SQLite file, once "+
 		"per reading connection. `HASH_CONCURRENCY` has its default, %d on this machine.\n", p.HashConcurrency)
+	b.WriteString(p.Machine.differences())
 	b.WriteString(p.Results.starts())
 	b.WriteString(p.Results.client())
 	b.WriteString(p.Client)
@@ -58,6 +59,7 @@ func (m Machine) markdown() string {
 		{"Go", m.Go},
 		{"PostgreSQL", m.Postgres},
 		{"Flask", m.Flask},
+		{"PocketBase", m.PocketBase},
 		{"commit", m.Commit},
 		{"the release before", m.Before},
 		{"service", "`RATE_LIMIT=off LOG_LEVEL=warn`; the row with the request log on has `LOG_LEVEL=info` and writes to a file"},

@@ -114,10 +114,11 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// colorOf returns blues for the service, orange for Flask and grey for the limits.
+// colorOf returns blues for the service, greens for PocketBase, orange for Flask and grey for the limits.
 func colorOf(name string) color.Color {
 	colors := map[string]color.Color{
 		"userorder, SQLite": color.RGBA{0x1b, 0x6c, 0xa8, 0xff}, "userorder, PostgreSQL": color.RGBA{0x6a, 0xae, 0xd6, 0xff},
+		"PocketBase": color.RGBA{0x3f, 0x8f, 0x4f, 0xff}, "PocketBase, synchronous=FULL": color.RGBA{0x8f, 0xc2, 0x98, 0xff},
 		"Flask": color.RGBA{0xd9, 0x6b, 0x2b, 0xff},
 	}
 	if found, ok := colors[name]; ok {

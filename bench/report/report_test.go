@@ -92,6 +92,17 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+func TestDifferencesAreThoseOfTheContendersThatRan(t *testing.T) {
+	const flask, pocketBase = "\n| Flask | ", "\n| PocketBase | **before any flush**"
+	alone := Machine{}.differences()
+	require.Contains(t, alone, "\n| userorder, SQLite | after a flush")
+	require.NotContains(t, alone, flask)
+	require.NotContains(t, alone, "PocketBase")
+	both := Machine{Flask: "Flask 2.2.2", PocketBase: "v0.36.8"}.differences()
+	require.Contains(t, both, flask)
+	require.Contains(t, both, pocketBase)
+}
+
 func TestThousands(t *testing.T) {
 	for value, want := range map[float64]string{0: "0", 999: "999", 999.6: "1,000", 123456: "123,456", 1234567: "1,234,567"} {
 		require.Equal(t, want, thousands(value))
