@@ -28,20 +28,25 @@ func TestOptions(t *testing.T) {
 	full, err := parseOptions(nil)
 	require.NoError(t, err)
 	require.Equal(t, "results", full.out)
-	require.Equal(t, [2]size{small, large}, full.ends)
+	require.Equal(t, []size{small, million, large}, full.growth)
 	require.Equal(t, []int{1_000, 100_000, 1_000_000, 10_000_000}, []int{full.sizes[0].orders, full.sizes[1].orders, full.sizes[2].orders, full.sizes[3].orders})
 	quick, err := parseOptions([]string{"-quick"})
 	require.NoError(t, err)
 	require.Equal(t, "quick", quick.out)
 	require.Less(t, quick.during, full.during)
-	require.Equal(t, [2]size{small, medium}, quick.ends)
-	some, err := parseOptions([]string{"-only", "^(query, 10 million|create)"})
+	require.Equal(t, []size{small, medium}, quick.growth)
+	some, err := parseOptions([]string{"-only", "^(query, 10 million|create, )"})
 	require.NoError(t, err)
 	require.Equal(t, []size{small, large}, some.sizes, "it seeds a size that no measurement needs")
 	require.Equal(t, "quick", some.out, "a partial run would replace a complete one")
 	lists, err := parseOptions([]string{"-only", "^list"})
 	require.NoError(t, err)
-	require.Equal(t, []size{small, large}, lists.sizes, "lists are measured at both ends")
+	require.Equal(t, []size{small, million, large}, lists.sizes, "lists are measured at these sizes")
+	for only, want := range map[string][]size{"^create": {small, million, large}, "1 million orders.*SQLite": {small, million}, "^info": {small}} {
+		o, err := parseOptions([]string{"-only", only})
+		require.NoError(t, err)
+		require.Equal(t, want, o.sizes, only)
+	}
 	require.Equal(t, []size{million, medium}, []size{full.waiting, quick.waiting})
 	require.False(t, lists.wantsWebhook(onSQLite) || lists.wantsWaiting(onSQLite), "lists need no webhook")
 	for only, want := range map[string][2]bool{"^webhook: events": {true, false}, "events waiting.*PostgreSQL": {false, true}, "^webhook": {true, true}} {
@@ -80,6 +85,17 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	require.Len(t, all, 31)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
+	}
+	for _, growth := range w.options.grown() {
+		require.Len(t, growth.Rows, 3)
+		for _, key := range growth.Rows {
+			require.NotNil(t, results.Row(key), "%s", key)
+		}
+	}
+	require.Len(t, costs(), 9)
+	for _, cost := range costs() {
+		require.NotNil(t, results.Row(cost.Without), "%s", cost.Without)
+		require.NotNil(t, results.Row(cost.With), "%s", cost.With)
 	}
 	for _, chart := range charts(results) {
 		require.GreaterOrEqual(t, len(chart.Bars), 1, chart.Title)

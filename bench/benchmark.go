@@ -51,6 +51,7 @@ func (w *world) write(results *report.Results) error {
 	table, picture := filepath.Join(w.options.out, name+".md"), filepath.Join(w.options.out, name+".svg")
 	text := report.Markdown(report.Page{
 		Date: name, Picture: filepath.Base(picture), Machine: w.machine, Results: results, Targets: targets(results),
+		Growth: w.options.grown(), Sizes: sizesOf(w.options.growth), Costs: costs(),
 		Rounds: w.options.rounds, Each: w.options.during, Quick: w.options.quick, HashConcurrency: hashConcurrency(), Client: compared(results),
 	})
 	if err := os.WriteFile(table, []byte(text), 0o644); err != nil { //nolint:gosec // results are public

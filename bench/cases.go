@@ -32,17 +32,18 @@ const (
 
 // Names of work in the report.
 const (
-	info      = "info"
-	create    = "create"
-	cancel    = "cancel"
-	login     = "login"
-	refresh   = "refresh"
-	register  = "register"
-	mix       = "mix"
-	logged    = "query, with the request log on"
-	overwrite = "fdatasync, 4 KiB written over"
-	extend    = "fdatasync, 4 KiB appended"
-	hash      = "hash"
+	info        = "info"
+	create      = "create"
+	cancel      = "cancel"
+	login       = "login"
+	refresh     = "refresh"
+	register    = "register"
+	mix         = "mix"
+	logged      = "query, with the request log on"
+	sessionless = "query, tokens without a session"
+	overwrite   = "fdatasync, 4 KiB written over"
+	extend      = "fdatasync, 4 KiB appended"
+	hash        = "hash"
 )
 
 func queryOf(s size) string { return "query, " + s.name + " orders" }
@@ -136,6 +137,9 @@ func (w *world) queries() (all []measurement) {
 		script := work.Query(w.tokens, s.orders, false)
 		for _, e := range w.engines() {
 			all = append(all, w.on(e.name, queryOf(s), clients, always(e.queried[s.id]), script))
+			if s == small {
+				all = append(all, w.on(e.name, sessionless, clients, always(e.queried[s.id]), work.Query(w.sessionless, s.orders, false)))
+			}
 		}
 		if w.flask != nil && s.flask {
 			all = append(all, w.on(onFlask, queryOf(s), clients, always(w.flask.queried[s.id]), script))

@@ -17,12 +17,17 @@ const (
 
 func listOf(s size) string { return "list of 20, " + s.name + " orders" }
 
-func byManyAt(s size) string { return byMany + ", " + s.name + " orders" }
+func byManyAt(s size) string {
+	if s == small {
+		return byMany
+	}
+	return byMany + ", " + s.name + " orders"
+}
 
-// lists lists the lists in the smallest and the largest database.
+// lists lists the lists in small and large databases.
 func (w *world) lists() (all []measurement) {
 	all = append(all, w.on(onBare, listOf(small), clients, always(w.bare), work.List(w.bearers, small.orders, true)))
-	for _, s := range w.options.ends {
+	for _, s := range w.options.growth {
 		for _, e := range w.engines() {
 			all = append(all, w.on(e.name, listOf(s), clients, always(e.queried[s.id]), work.List(w.bearers, s.orders, false)))
 		}
@@ -33,18 +38,20 @@ func (w *world) lists() (all []measurement) {
 	return all
 }
 
-// many lists the creates by 100 thousand users: of the release before, of this one, with idempotency keys, and in the largest
-// database.
+// many lists the creates by 100 thousand users: of the release before, of this one, with idempotency keys, and in larger
+// databases.
 func (w *world) many() (all []measurement) {
 	for _, e := range w.engines() {
-		script, largest := work.CreateByMany(w.bearers, false), w.options.ends[1]
+		script := work.CreateByMany(w.bearers, false)
 		if w.before != nil {
 			all = append(all, w.on(e.nameBefore, byMany, crowds[2], always(e.before), script))
 		}
 		all = append(all,
 			w.on(e.name, byMany, crowds[2], always(e.many), script),
-			w.on(e.name, keyed, crowds[2], always(e.many), work.CreateByMany(w.bearers, true)),
-			w.on(e.name, byManyAt(largest), crowds[2], always(e.queried[largest.id]), script))
+			w.on(e.name, keyed, crowds[2], always(e.many), work.CreateByMany(w.bearers, true)))
+		for _, s := range w.options.growth[1:] {
+			all = append(all, w.on(e.name, byManyAt(s), crowds[2], always(e.queried[s.id]), script))
+		}
 	}
 	return all
 }

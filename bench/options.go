@@ -30,7 +30,7 @@ type options struct {
 	warmup, during time.Duration // of one measurement
 	hashing        time.Duration // of one measurement that hashes passwords, a few dozen a second
 	sizes          []size
-	ends           [2]size        // the smallest and the largest of all sizes, where lists and creates are measured
+	growth         []size         // the sizes at which lists and creates are measured
 	backlog        int            // events that wait until the webhook's receiver answers
 	waiting        size           // the size of which all events wait for a webhook whose receiver is down
 	only           *regexp.Regexp // selects measurements
@@ -71,7 +71,7 @@ func parseOptions(args []string) (options, error) {
 		o.sizes, o.backlog = o.sizes[:2], 1_000
 	}
 	o.waiting = o.sizes[min(2, len(o.sizes)-1)]
-	o.ends = [2]size{o.sizes[0], o.sizes[len(o.sizes)-1]}
+	o.growth = slices.DeleteFunc(slices.Clone(o.sizes), func(s size) bool { return s == medium && !o.quick })
 	o.sizes = slices.DeleteFunc(o.sizes, func(s size) bool { return s != small && !o.asksFor(s) })
 	if o.out == "" {
 		o.out = map[bool]string{false: "results", true: "quick"}[o.quick || *only != ""]
@@ -82,7 +82,7 @@ func parseOptions(args []string) (options, error) {
 // asksFor reports whether a measurement needs databases of a size.
 func (o options) asksFor(s size) bool {
 	return slices.ContainsFunc([]string{onSQLite, onPostgres, onFlask}, func(contender string) bool {
-		if slices.Contains(o.ends[:], s) && (o.wants(contender, listOf(s), clients) || o.wants(contender, byManyAt(s), crowds[2])) {
+		if slices.Contains(o.growth, s) && (o.wants(contender, listOf(s), clients) || o.wants(contender, byManyAt(s), crowds[2])) {
 			return true
 		}
 		return o.wants(contender, queryOf(s), clients)

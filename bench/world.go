@@ -19,15 +19,16 @@ import (
 // world is everything that runs during the measurements. Servers that wait for their turn use memory, but hardly any
 // CPU.
 type world struct {
-	stage    contender.Stage
-	options  options
-	progress *progress
-	tokens   work.Tokens
-	bearers  work.Bearers
-	staff    string           // a token
-	template string           // path of a database with the users, which no service opens
-	nobody   string           // address of a receiver that is down
-	before   *contender.Stage // starts the release before; nil if it was not built
+	stage       contender.Stage
+	options     options
+	progress    *progress
+	tokens      work.Tokens
+	sessionless work.Tokens // of the same users
+	bearers     work.Bearers
+	staff       string           // a token
+	template    string           // path of a database with the users, which no service opens
+	nobody      string           // address of a receiver that is down
+	before      *contender.Stage // starts the release before; nil if it was not built
 
 	bare, gin        *contender.Server
 	sqlite, postgres *engine // postgres is nil if it is not installed
@@ -146,6 +147,9 @@ func (w *world) join(ctx context.Context) (err error) {
 		return err
 	}
 	if w.bearers, err = work.Sign(secret); err != nil {
+		return err
+	}
+	if w.sessionless, err = work.SignUsers(secret); err != nil {
 		return err
 	}
 	server, err := w.stage.Start(ctx, "sqlite:"+w.template)

@@ -13,6 +13,9 @@ type Page struct {
 	Machine         Machine
 	Results         *Results
 	Targets         []Target
+	Growth          []Growth
+	Sizes           []string // of each Growth
+	Costs           []Cost
 	Rounds          int
 	Each            time.Duration // length of most measurements
 	Quick           bool
@@ -43,6 +46,8 @@ func Markdown(p Page) string {
 		"server after the run, and its peak. It excludes PostgreSQL's processes and includes mapped pages of the SQLite file, once "+
 		"per reading connection. `HASH_CONCURRENCY` has its default, %d on this machine.\n", p.HashConcurrency)
 	b.WriteString(p.Machine.differences())
+	b.WriteString(p.Results.growth(p.Growth, p.Sizes))
+	b.WriteString(p.Results.costs(p.Costs))
 	b.WriteString(p.Results.starts())
 	b.WriteString(p.Results.client())
 	b.WriteString(p.Client)

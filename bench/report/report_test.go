@@ -92,6 +92,23 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+func TestGrowthAndCostsAreRatiosWithinARound(t *testing.T) {
+	r := noisy()
+	growth := r.growth([]Growth{
+		{Work: "query", Contender: "fast", Rows: []Key{fast, absent, slow}},
+		{Work: "list", Contender: "fast", Rows: []Key{fast, absent}},
+	}, []string{"1 thousand", "1 million", "10 million"})
+	require.Contains(t, growth, "| work | contender | 1 thousand | 1 million | 10 million | kept |\n")
+	require.Contains(t, growth, "\n| query | fast | 1,000 |  | 500 | 0.50 |\n")
+	require.NotContains(t, growth, "list")
+	require.Empty(t, r.growth([]Growth{{Rows: []Key{absent, slow}}}, nil))
+
+	costs := r.costs([]Cost{{Feature: "a feature", Without: fast, With: slow}, {Feature: "another", Without: absent, With: slow}})
+	require.Contains(t, costs, "\n| a feature | slow | 1,000 | 500 | 0.50 | 0.50–0.50 | 12.3 |  |\n")
+	require.NotContains(t, costs, "another")
+	require.Empty(t, r.costs([]Cost{{Without: fast, With: absent}}))
+}
+
 func TestDifferencesAreThoseOfTheContendersThatRan(t *testing.T) {
 	const flask, pocketBase = "\n| Flask | ", "\n| PocketBase | **before any flush**"
 	alone := Machine{}.differences()

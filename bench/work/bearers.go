@@ -28,6 +28,19 @@ func Sign(secret string) (Bearers, error) {
 	return bearers, nil
 }
 
+// SignUsers returns tokens of the Users that belong to no session.
+func SignUsers(secret string) (Tokens, error) {
+	tokens := make(Tokens, Users)
+	for i := range tokens {
+		token, err := sign(secret, i+1, "")
+		if err != nil {
+			return nil, err
+		}
+		tokens[i] = token
+	}
+	return tokens, nil
+}
+
 // SignStaff returns the token of a user, without an account, who is staff.
 func SignStaff(secret string) (token string, err error) { return sign(secret, Users+Many+1, "staff") }
 
