@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/bench/contender"
+	"userorder/bench/process"
 	"userorder/bench/report"
 	"userorder/bench/work"
 )
@@ -78,11 +79,11 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	results := &report.Results{}
 	for _, m := range w.measurements() {
 		require.Nil(t, results.Row(m.Key), "%s is measured twice", m.Key)
-		results.Add(m.Key, report.Sample{Rate: 1, CPU: time.Microsecond, Peak: 1})
+		results.Add(m.Key, report.Sample{Rate: 1, CPU: time.Microsecond, Memory: process.Memory{Peak: 1}})
 	}
 	results.AddStart(contender.Startup{}, contender.Startup{})
 	all := targets(results)
-	require.Len(t, all, 31)
+	require.Len(t, all, 32)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
 	}

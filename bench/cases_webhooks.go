@@ -89,7 +89,7 @@ func (h *webhook) events(ctx context.Context, tokens work.Tokens, orders int) (s
 		Rate: float64(events) / took.Seconds(), Requests: events,
 		CPU: (process.CPU(h.with.Processes()...) - used) / time.Duration(events),
 	}
-	sample.Memory, sample.Peak, err = h.with.Process.Memory()
+	sample.Memory, err = h.with.Process.Memory()
 	return sample, err
 }
 

@@ -49,7 +49,7 @@ func (w *world) sample(ctx context.Context, m measurement) (sample report.Sample
 		Rate: result.Rate, P50: result.P50, P99: result.P99, P999: result.P999, Requests: result.Requests,
 		CPU: servers / time.Duration(result.Requests), Client: client / time.Duration(result.Requests),
 	}
-	sample.Memory, sample.Peak, err = server.Process.Memory()
+	sample.Memory, err = server.Process.Memory()
 	return sample, err
 }
 

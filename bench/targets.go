@@ -116,15 +116,16 @@ func footprint(r *report.Results, loads ...report.Key) []report.Target {
 		{What: "start to first answer, empty folder", Bound: 100, Unit: " ms", Known: started},
 		{What: "start to first answer, existing file", Bound: 100, Unit: " ms", Known: started},
 		{What: "idle memory, empty folder", Bound: 25, Unit: " MB", Known: started},
+		{What: "idle private memory, empty folder", Bound: 15, Unit: " MB", Known: started},
 	}
 	if started {
-		all[0].Measured, all[1].Measured, all[2].Measured =
-			report.StartTimes(r.First), report.StartTimes(r.Again), report.StartMemory(r.First)
+		all[0].Measured, all[1].Measured = report.StartTimes(r.First), report.StartTimes(r.Again)
+		all[2].Measured, all[3].Measured = report.StartResident(r.First), report.StartPrivate(r.First)
 	}
 	for _, key := range loads {
 		t := report.Target{What: "peak memory, " + key.Work, Bound: 80, Unit: " MB"}
 		if row := r.Row(key); row != nil {
-			t.Known, t.Measured = true, row.Spread(func(s report.Sample) float64 { return float64(s.Peak) / 1e6 })
+			t.Known, t.Measured = true, row.Spread(func(s report.Sample) float64 { return report.Peak(s) / 1e6 })
 		}
 		all = append(all, t)
 	}

@@ -3,12 +3,14 @@ package contender
 import (
 	"context"
 	"time"
+
+	"userorder/bench/process"
 )
 
 // Startup is the time from exec of the service to its first response with status 200, and its memory when idle.
 type Startup struct {
 	Took   time.Duration
-	Memory int64 // resident bytes
+	Memory process.Memory
 }
 
 // TimeStart starts the service on a database, measures, and stops it. It reads the memory only after the service has
@@ -26,7 +28,7 @@ func (s Stage) TimeStart(ctx context.Context, database string) (startup Startup,
 		return Startup{}, ctx.Err()
 	case <-time.After(settled):
 	}
-	if startup.Memory, _, err = server.Process.Memory(); err != nil {
+	if startup.Memory, err = server.Process.Memory(); err != nil {
 		return Startup{}, err
 	}
 	return startup, server.Process.Stop()

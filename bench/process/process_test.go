@@ -29,7 +29,11 @@ func TestParseMemory(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, name)
 	}
-	_, err := parseMemory("VmRSS:\tmuch kB\n", "VmRSS")
+	const rollup = "00400000-7fff [rollup]\nRss:  34012 kB\nPrivate_Clean:   8 kB\nPrivate_Dirty:  1024 kB\n"
+	private, err := parseMemory(rollup, "Private_Dirty")
+	require.NoError(t, err)
+	require.EqualValues(t, 1<<20, private)
+	_, err = parseMemory("VmRSS:\tmuch kB\n", "VmRSS")
 	require.Error(t, err)
 }
 
@@ -48,10 +52,11 @@ func TestCPUAndMemoryIncludeChildren(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return CPU(p) >= 5*tick }, 20*time.Second, tick)
 	require.NoError(t, p.ResetPeak())
-	now, peak, err := p.Memory()
+	memory, err := p.Memory()
 	require.NoError(t, err)
-	require.Positive(t, now)
-	require.GreaterOrEqual(t, peak, now)
+	require.Positive(t, memory.Private)
+	require.Greater(t, memory.Resident, memory.Private, "the two shells share their program")
+	require.GreaterOrEqual(t, memory.Peak, memory.Resident)
 	require.NoError(t, p.Err())
 	children := descendants(p.command.Process.Pid)
 	require.Len(t, children, 1)

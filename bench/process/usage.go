@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -42,7 +43,7 @@ func parseStat(text string) (s stat, err error) {
 	return s, err
 }
 
-// parseMemory returns a field of /proc/PID/status such as VmRSS in bytes, or 0 if it is missing, as for a zombie.
+// parseMemory returns a field of /proc/PID/status or /proc/PID/smaps_rollup in bytes, or 0 if it is missing, as for a zombie.
 func parseMemory(status, name string) (int64, error) {
 	for line := range strings.Lines(status) {
 		rest, found := strings.CutPrefix(line, name+":")
@@ -107,28 +108,51 @@ func CPU(processes ...*Process) (total time.Duration) {
 	return total
 }
 
-// Memory returns the resident memory of the process and its descendants in bytes, now and at its peak since ResetPeak. It
-// includes mapped files and counts a shared page once per process.
-func (p *Process) Memory() (now, peak int64, err error) {
-	for _, pid := range p.pids() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			return 0, 0, fmt.Errorf("memory of %s: %w", p.name, err)
-		}
-		resident, err := parseMemory(string(text), "VmRSS")
-		if err != nil {
-			return 0, 0, fmt.Errorf("memory of %s: %w", p.name, err)
-		}
-		most, err := parseMemory(string(text), "VmHWM")
-		if err != nil {
-			return 0, 0, fmt.Errorf("memory of %s: %w", p.name, err)
-		}
-		now, peak = now+resident, peak+most
-	}
-	return now, peak, nil
+// Memory is the memory of a process and its descendants in bytes.
+type Memory struct {
+	// Resident is the memory now, and Peak its maximum since ResetPeak. Both include mapped files, and count a shared page
+	// once per process.
+	Resident, Peak int64
+
+	// Private is the part of Resident in pages that are mapped once. Pages of a program that runs twice are not, nor are
+	// those of a file that a process maps twice.
+	Private int64
 }
 
-// ResetPeak resets the peak that Memory returns to the present value.
+// Memory returns the memory that a process and its descendants use.
+func (p *Process) Memory() (total Memory, err error) {
+	for _, pid := range p.pids() {
+		one, err := memoryOf(pid)
+		if err != nil {
+			return Memory{}, fmt.Errorf("memory of %s: %w", p.name, err)
+		}
+		total.Resident += one.Resident
+		total.Private += one.Private
+		total.Peak += one.Peak
+	}
+	return total, nil
+}
+
+func memoryOf(pid int) (m Memory, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return Memory{}, err
+	}
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil && !errors.Is(err, syscall.ESRCH) { // a zombie
+		return Memory{}, err
+	}
+	var clean, dirty int64
+	var errs [4]error
+	m.Resident, errs[0] = parseMemory(string(status), "VmRSS")
+	m.Peak, errs[1] = parseMemory(string(status), "VmHWM")
+	clean, errs[2] = parseMemory(string(rollup), "Private_Clean")
+	dirty, errs[3] = parseMemory(string(rollup), "Private_Dirty")
+	m.Private = clean + dirty
+	return m, errors.Join(errs[:]...)
+}
+
+// ResetPeak resets the Peak of Memory to the present value.
 func (p *Process) ResetPeak() error {
 	for _, pid := range p.pids() {
 		const peak = "5" // proc_pid_clear_refs(5)

@@ -39,12 +39,12 @@ func Markdown(p Page) string {
 	write("## Targets\n\nThey are for SQLite unless they say otherwise. Ratios are taken within a round, so both sides saw the same noise.\n\n")
 	table(&b, "lrrrl", []string{"target", "bound", "measured", "rounds", "verdict"}, targetRows(p.Targets))
 	write("\n## Measured\n\n")
-	table(&b, "llrrrrrrrr", []string{
-		"work", "contender", "clients", "a second", "p50", "p99", "p999", "CPU µs", "MB", "MB peak",
+	table(&b, "llrrrrrrrrr", []string{
+		"work", "contender", "clients", "a second", "p50", "p99", "p999", "CPU µs", "MB", "MB private", "MB peak",
 	}, p.Results.rows())
 	write("\nCPU is the CPU time of the server per request, including PostgreSQL's processes. MB is the resident memory of the "+
-		"server after the run, and its peak. It excludes PostgreSQL's processes and includes mapped pages of the SQLite file, once "+
-		"per reading connection. `HASH_CONCURRENCY` has its default, %d on this machine.\n", p.HashConcurrency)
+		"server after the run, its private part (pages that are mapped once), and the peak of the whole. It excludes "+
+		"PostgreSQL's processes and includes mapped pages of the SQLite file, once per reading connection. `HASH_CONCURRENCY` has its default, %d on this machine.\n", p.HashConcurrency)
 	b.WriteString(p.Machine.differences())
 	b.WriteString(p.Results.growth(p.Growth, p.Sizes))
 	b.WriteString(p.Results.costs(p.Costs))
@@ -109,7 +109,7 @@ func (r *Results) rows() (rows [][]string) {
 			slowest = milliseconds(row.Median(func(s Sample) float64 { return float64(s.P999) }))
 		}
 		rows = append(rows, append(cells, slowest, microseconds(row.Median(CPU)),
-			megabytes(row.Median(func(s Sample) float64 { return float64(s.Memory) })), megabytes(row.Median(Peak))))
+			megabytes(row.Median(Resident)), megabytes(row.Median(Private)), megabytes(row.Median(Peak))))
 	}
 	return rows
 }
@@ -120,20 +120,20 @@ func (r *Results) starts() string {
 	}
 	var rows [][]string
 	for _, start := range []struct {
-		name   string
-		took   Spread
-		memory Spread
+		name                    string
+		took, resident, private Spread
 	}{
-		{"with an empty folder", StartTimes(r.First), StartMemory(r.First)},
-		{"with an existing file", StartTimes(r.Again), StartMemory(r.Again)},
+		{"with an empty folder", StartTimes(r.First), StartResident(r.First), StartPrivate(r.First)},
+		{"with an existing file", StartTimes(r.Again), StartResident(r.Again), StartPrivate(r.Again)},
 	} {
 		rows = append(rows, []string{
-			start.name, compact(start.took.Median), compact(start.took.Min) + "–" + compact(start.took.Max), compact(start.memory.Median),
+			start.name, compact(start.took.Median), compact(start.took.Min) + "–" + compact(start.took.Max),
+			compact(start.resident.Median), compact(start.private.Median),
 		})
 	}
 	var b strings.Builder
-	b.WriteString("\n## Start\n\nThe time from exec to the first 200 of `/healthz`, and the resident memory when idle, on SQLite.\n\n")
-	table(&b, "lrrr", []string{"start", "ms", "rounds", "MB idle"}, rows)
+	b.WriteString("\n## Start\n\nThe time from exec to the first 200 of `/healthz`, and the resident and private memory when idle, on SQLite.\n\n")
+	table(&b, "lrrrr", []string{"start", "ms", "rounds", "MB idle", "MB private"}, rows)
 	return b.String()
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"userorder/bench/contender"
+	"userorder/bench/process"
 )
 
 func TestSpread(t *testing.T) {
@@ -25,7 +26,7 @@ func noisy() *Results {
 	r := &Results{}
 	for _, disturbed := range []float64{1, 0.5, 1.1} {
 		r.Add(fast, Sample{Rate: 1000 * disturbed, P50: time.Millisecond, P99: 12 * time.Millisecond, P999: 123 * time.Millisecond, Requests: 1234567, CPU: 12345})
-		r.Add(slow, Sample{Rate: 500 * disturbed, Requests: 5, Memory: 34_560_000, Peak: 123_400_000})
+		r.Add(slow, Sample{Rate: 500 * disturbed, Requests: 5, Memory: process.Memory{Resident: 34_560_000, Private: 9_870_000, Peak: 123_400_000}})
 	}
 	return r
 }
@@ -62,7 +63,7 @@ func TestVerdict(t *testing.T) {
 
 func TestMarkdown(t *testing.T) {
 	r := noisy()
-	r.AddStart(contender.Startup{Took: 30 * time.Millisecond, Memory: 33e6}, contender.Startup{Took: 20 * time.Millisecond, Memory: 31e6})
+	r.AddStart(contender.Startup{Took: 30 * time.Millisecond, Memory: process.Memory{Resident: 33e6, Private: 12e6}}, contender.Startup{Took: 20 * time.Millisecond})
 	text := Markdown(Page{
 		Date: "2026-01-02", Picture: "2026-01-02.svg", Results: r, Rounds: 3, Each: time.Second,
 		Machine: Machine{CPU: "a CPU", Cores: 2, Commit: "abc"},
@@ -78,16 +79,16 @@ func TestMarkdown(t *testing.T) {
 		"| fast against slow | ≥ 1.50 | 2.00 | 1.90–2.10 | met |",
 		"| start | ≤ 100 ms | 123 ms | 99.4–130 | missed |",
 		"| nothing | ≥ 1.00 |  |  | not measured |",
-		"| query | fast | 32 | 1,000 | 1.00 ms | 12.0 ms | 123 ms | 12.3 |  |  |",
-		"| query | slow | 32 | 500 |  |  |  |  | 34.6 | 123 |",
-		"| with an empty folder | 30.0 | 30.0–30.0 | 33.0 |",
+		"| query | fast | 32 | 1,000 | 1.00 ms | 12.0 ms | 123 ms | 12.3 |  |  |  |",
+		"| query | slow | 32 | 500 |  |  |  |  | 34.6 | 9.87 | 123 |",
+		"| with an empty folder | 30.0 | 30.0–30.0 | 33.0 | 12.0 |",
 	} {
 		require.Contains(t, text, line+"\n")
 	}
 	require.NotContains(t, text, "| PostgreSQL |", "it was skipped")
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "| query |") {
-			require.Equal(t, 11, strings.Count(line, "|"), line)
+			require.Equal(t, 12, strings.Count(line, "|"), line)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"userorder/bench/contender"
+	"userorder/bench/process"
 )
 
 // Key identifies a row.
@@ -24,9 +25,9 @@ type Sample struct {
 	Rate           float64 // per second
 	P50, P99, P999 time.Duration
 	Requests       int
-	CPU            time.Duration // CPU time of the server per request
-	Client         time.Duration // CPU time of the client per request
-	Memory, Peak   int64         // resident bytes of the server
+	CPU            time.Duration  // CPU time of the server per request
+	Client         time.Duration  // CPU time of the client per request
+	Memory         process.Memory // of the server
 }
 
 // Row holds the samples of one key, one per round.
@@ -71,9 +72,11 @@ type Measure func(Sample) float64
 
 // The figures that targets compare.
 var (
-	Rate Measure = func(s Sample) float64 { return s.Rate }
-	CPU  Measure = func(s Sample) float64 { return float64(s.CPU) }
-	Peak Measure = func(s Sample) float64 { return float64(s.Peak) }
+	Rate     Measure = func(s Sample) float64 { return s.Rate }
+	CPU      Measure = func(s Sample) float64 { return float64(s.CPU) }
+	Resident Measure = func(s Sample) float64 { return float64(s.Memory.Resident) }
+	Private  Measure = func(s Sample) float64 { return float64(s.Memory.Private) }
+	Peak     Measure = func(s Sample) float64 { return float64(s.Memory.Peak) }
 )
 
 // Median returns the median of a figure over all rounds.
@@ -131,11 +134,20 @@ func StartTimes(starts []contender.Startup) Spread {
 	return SpreadOf(all)
 }
 
-// StartMemory returns the spread of idle memory in megabytes.
-func StartMemory(starts []contender.Startup) Spread {
+// StartResident returns the spread of resident memory when idle, in megabytes.
+func StartResident(starts []contender.Startup) Spread {
+	return idle(starts, func(m process.Memory) int64 { return m.Resident })
+}
+
+// StartPrivate returns the spread of private memory when idle, in megabytes.
+func StartPrivate(starts []contender.Startup) Spread {
+	return idle(starts, func(m process.Memory) int64 { return m.Private })
+}
+
+func idle(starts []contender.Startup, of func(process.Memory) int64) Spread {
 	var all []float64
 	for _, s := range starts {
-		all = append(all, float64(s.Memory)/1e6)
+		all = append(all, float64(of(s.Memory))/1e6)
 	}
 	return SpreadOf(all)
 }
