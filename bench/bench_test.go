@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,8 +68,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestTargetsFindTheirRows guards against a misspelled row, whose target would always be "not measured".
-func TestTargetsFindTheirRows(t *testing.T) {
+// complete returns a world in which nothing was skipped and nothing runs.
+func complete(t *testing.T) *world {
 	w := &world{
 		sqlite: &engine{name: onSQLite, nameBefore: beforeSQLite}, postgres: &engine{name: onPostgres, nameBefore: beforePostgres},
 		flask: &flask{}, before: &contender.Stage{}, pocketBase: &work.PocketBase{}, peers: []peer{{name: onPocketBase}, {name: onDurablePocketBase}},
@@ -76,6 +77,24 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	var err error
 	w.options, err = parseOptions(nil)
 	require.NoError(t, err)
+	return w
+}
+
+func TestTheREADMESaysWhatEachContenderIs(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, m := range complete(t).measurements() {
+		name := m.Contender
+		if strings.HasPrefix(name, "the release before") { // on both engines
+			name = "the release before"
+		}
+		require.Contains(t, string(text), "\n| "+name+" | ")
+	}
+}
+
+// TestTargetsFindTheirRows guards against a misspelled row, whose target would always be "not measured".
+func TestTargetsFindTheirRows(t *testing.T) {
+	w := complete(t)
 	results := &report.Results{}
 	for _, m := range w.measurements() {
 		require.Nil(t, results.Row(m.Key), "%s is measured twice", m.Key)

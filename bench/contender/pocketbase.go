@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"userorder/bench/process"
 )
@@ -25,7 +26,10 @@ type PocketBase struct {
 // needs are not in the module cache and cannot be downloaded, or need a newer Go.
 func (s Stage) NewPocketBase(ctx context.Context, folder string) (*PocketBase, error) {
 	p := &PocketBase{path: filepath.Join(s.Dir, "pocketbase"), data: filepath.Join(s.Dir, "pocketbase-data")}
-	out, err := inModule(ctx, folder, "list", "-deps", "-f", `{{with .Module}}{{if eq .Path "github.com/pocketbase/pocketbase"}}{{.Version}}{{end}}{{end}}`, ".")
+	const patience = 3 * time.Minute // of a network that drops packets
+	download, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := inModule(download, folder, "list", "-deps", "-f", `{{with .Module}}{{if eq .Path "github.com/pocketbase/pocketbase"}}{{.Version}}{{end}}{{end}}`, ".")
 	if err != nil {
 		return nil, errors.Join(ctx.Err(), fmt.Errorf("PocketBase: %w: %w", ErrMissing, err))
 	}
