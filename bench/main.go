@@ -1,5 +1,5 @@
-// Bench measures the service, the Flask app of the tutorial, and the limits of the machine side by side. README.md
-// explains what it measures and how to read the results.
+// Bench measures the service, the Flask app of the tutorial, PocketBase, and the limits of the machine side by side.
+// README.md explains what it measures and how to read the results.
 package main
 
 import (

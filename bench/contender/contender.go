@@ -1,5 +1,5 @@
-// Package contender starts the servers that are measured: the service, the Flask app, PostgreSQL, and the servers of
-// package limits.
+// Package contender starts the servers that are measured: the service, the Flask app, PocketBase, PostgreSQL,
+// and the servers of package limits.
 package contender
 
 import (
