@@ -60,12 +60,14 @@ clients: ## lint the OpenAPI document, and try out clients that are generated fr
 lint: ## run golangci-lint
 	go run $(GOLANGCI) run
 	$(if $(LINUX),cd bench && go run $(GOLANGCI) run)
+	$(if $(LINUX),cd bench/pocketbase && go run $(GOLANGCI) run)
 
 fmt: ## format the code
 	go run $(GOLANGCI) fmt
 	cd bench && go run $(GOLANGCI) fmt
+	cd bench/pocketbase && go run $(GOLANGCI) fmt
 
-bench: ## compare it with a Flask app and the limits of the machine, in 9 minutes, into bench/results
+bench: ## compare it with a Flask app and the limits of the machine, in 11 minutes, into bench/results
 	@go -C bench run .
 
 bench-quick: ## the same in less than a minute, with rough figures, into bench/quick
@@ -90,4 +92,5 @@ check: ## run everything that a change must pass
 	go vet ./...
 	go mod tidy -diff
 	$(if $(LINUX),go -C bench vet ./... && go -C bench mod tidy -diff && go -C bench test ./...)
+	$(if $(LINUX),go -C bench/pocketbase vet ./... && go -C bench/pocketbase mod tidy -diff)
 	$(MAKE) lint race
