@@ -104,6 +104,7 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	listener = httpapi.Bound(listener, httpapi.Bounds{
 		Total: cfg.MaxConnections, Network: cfg.Limits.Connections, Exempt: cfg.TrustedProxies,
 	})
+	debug.FreeOSMemory() // the start leaves ten times as much behind as the service needs
 	handler := counted(service.metrics.Around(tracing.Around(service.engine)), served)
 	return httpapi.Serve(ctx, listener, handler, httpapi.ServeConfig{
 		Log: log, IdleTimeout: cfg.IdleTimeout, DrainDelay: cfg.DrainDelay,

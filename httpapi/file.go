@@ -23,33 +23,41 @@ const (
 	cacheForever    = "public, max-age=31536000, immutable"
 )
 
-// File is a static file, compressed once. Its entity tags (RFC 9110, section 8.8.3) follow from its content, so that
+// File is a static file, compressed once, when a client first asks for it. Its entity tags (RFC 9110, section 8.8.3) follow from its content, so that
 // all replicas of one build agree on them.
 type File struct {
 	contentType string
 	policy      string // Content-Security-Policy, "" for none
 	hash        string
 	identity    func() []byte
-	gzipped     []byte // nil if compression does not make it smaller
+	gzipped     func() []byte // nil if compression does not make it smaller
 }
 
 // NewFile returns a file with the given Content-Type.
 func NewFile(contentType string, content []byte) *File {
+	return &File{
+		contentType: contentType, hash: hashOf(content), identity: func() []byte { return content },
+		gzipped: sync.OnceValue(func() []byte { return compress(content) }),
+	}
+}
+
+// compress returns content in gzip, or nil if that is not smaller.
+func compress(content []byte) []byte {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	_, _ = w.Write(content) // a buffer takes everything
 	_ = w.Close()
-	file := &File{contentType: contentType, hash: hashOf(content), identity: func() []byte { return content }}
-	if packed.Len() < len(content) {
-		file.gzipped = packed.Bytes()
+	if packed.Len() >= len(content) {
+		return nil
 	}
-	return file
+	return packed.Bytes()
 }
 
 // NewGzippedFile returns a file from its content in gzip, which makes a large one cost nothing at the start. It is
 // unpacked once a client asks for it without compression. The content must be valid: it comes from the program.
 func NewGzippedFile(contentType string, gzipped []byte) *File {
-	return &File{contentType: contentType, hash: hashOf(gzipped), gzipped: gzipped, identity: sync.OnceValue(func() []byte {
+	packed := func() []byte { return gzipped }
+	return &File{contentType: contentType, hash: hashOf(gzipped), gzipped: packed, identity: sync.OnceValue(func() []byte {
 		r, err := gzip.NewReader(bytes.NewReader(gzipped))
 		if err != nil {
 			panic(fmt.Errorf("embedded file: %w", err))
@@ -78,8 +86,8 @@ func (f *File) serve(c *gin.Context, cacheControl string) {
 		header.Set("Content-Security-Policy", f.policy)
 	}
 	// Each coding is a representation of its own, with a strong tag of its own (RFC 9110, section 8.8.3.3).
-	tag, coded := `"`+f.hash+`"`, false
-	if f.gzipped != nil {
+	tag, coded, gzipped := `"`+f.hash+`"`, false, f.gzipped()
+	if gzipped != nil {
 		header.Add("Vary", "Accept-Encoding")
 		if coded = acceptsGzip(request.Header.Values("Accept-Encoding")); coded {
 			tag = `"` + f.hash + `-gzip"`
@@ -94,7 +102,7 @@ func (f *File) serve(c *gin.Context, cacheControl string) {
 	var content []byte
 	if coded {
 		header.Set("Content-Encoding", "gzip")
-		content = f.gzipped
+		content = gzipped
 	} else {
 		content = f.identity()
 	}

@@ -44,7 +44,10 @@ const unlike = 5
 
 // difference returns how much name differs from that of a setting.
 func difference(name, setting string) int {
-	distance, within := editDistance(name, setting), 0
+	distance, within := unlike, 0
+	if longer := len(name) - len(setting); -2 <= longer && longer <= 2 {
+		distance = editDistance(name, setting)
+	}
 	switch {
 	case len(setting) >= 12:
 		within = 2

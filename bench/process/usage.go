@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -114,8 +113,7 @@ type Memory struct {
 	// once per process.
 	Resident, Peak int64
 
-	// Private is the part of Resident in pages that are mapped once. Pages of a program that runs twice are not, nor are
-	// those of a file that a process maps twice.
+	// Private is the part of Resident that belongs to no file: the kernel can neither share it nor take it back.
 	Private int64
 }
 
@@ -138,17 +136,10 @@ func memoryOf(pid int) (m Memory, err error) {
 	if err != nil {
 		return Memory{}, err
 	}
-	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil && !errors.Is(err, syscall.ESRCH) { // a zombie
-		return Memory{}, err
-	}
-	var clean, dirty int64
-	var errs [4]error
+	var errs [3]error
 	m.Resident, errs[0] = parseMemory(string(status), "VmRSS")
-	m.Peak, errs[1] = parseMemory(string(status), "VmHWM")
-	clean, errs[2] = parseMemory(string(rollup), "Private_Clean")
-	dirty, errs[3] = parseMemory(string(rollup), "Private_Dirty")
-	m.Private = clean + dirty
+	m.Private, errs[1] = parseMemory(string(status), "RssAnon")
+	m.Peak, errs[2] = parseMemory(string(status), "VmHWM")
 	return m, errors.Join(errs[:]...)
 }
 

@@ -43,7 +43,7 @@ func Markdown(p Page) string {
 		"work", "contender", "clients", "a second", "p50", "p99", "p999", "CPU µs", "MB", "MB private", "MB peak",
 	}, p.Results.rows())
 	write("\nCPU is the CPU time of the server per request, including PostgreSQL's processes. MB is the resident memory of the "+
-		"server after the run, its private part (pages that are mapped once), and the peak of the whole. It excludes "+
+		"server after the run, its private part (which belongs to no file), and the peak of the whole. It excludes "+
 		"PostgreSQL's processes and includes mapped pages of the SQLite file, once per reading connection. `HASH_CONCURRENCY` has its default, %d on this machine.\n", p.HashConcurrency)
 	b.WriteString(p.Machine.differences())
 	b.WriteString(p.Results.growth(p.Growth, p.Sizes))
