@@ -23,11 +23,12 @@ func (s *store) insert(
 ) (id int64, err error) {
 	const query = `
 		INSERT INTO users (username, username_key, email, password_hash, created_at)
-		VALUES ($1, $2, $3, $4, $5)`
+		VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (username_key) DO NOTHING`
 	err = s.db.Write(ctx, func(tx *database.Tx) (err error) {
 		id, err = tx.Insert(query, name.typed, name.key, string(address), hash, at.UnixMilli())
 		switch {
-		case database.IsUniqueViolation(err):
+		case errors.Is(err, sql.ErrNoRows):
 			return errNameTaken
 		case err != nil:
 			return fmt.Errorf("insert user: %w", err)
