@@ -102,7 +102,7 @@ func TestTargetsFindTheirRows(t *testing.T) {
 	}
 	results.AddStart(contender.Startup{}, contender.Startup{})
 	all := targets(results)
-	require.Len(t, all, 32)
+	require.Len(t, all, 37)
 	for _, target := range all {
 		require.NotEqual(t, "not measured", target.Verdict(), target.What)
 	}

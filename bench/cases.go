@@ -112,6 +112,14 @@ func (w *world) onPeers(work string, clients int, script func(int) load.Script) 
 	return all
 }
 
+// onPostgresBefore returns a row of the release before on PostgreSQL, or none. It knows no sessions.
+func (w *world) onPostgresBefore(work string, clients int, script func(int) load.Script) []measurement {
+	if w.before == nil || w.postgres == nil {
+		return nil
+	}
+	return []measurement{w.on(beforePostgres, work, clients, always(w.postgres.before), script)}
+}
+
 func always(s *contender.Server) func() *contender.Server {
 	return func() *contender.Server { return s }
 }
@@ -137,14 +145,15 @@ func (w *world) queries() (all []measurement) {
 		script := work.Query(w.tokens, s.orders, false)
 		for _, e := range w.engines() {
 			all = append(all, w.on(e.name, queryOf(s), clients, always(e.queried[s.id]), script))
-			if s == small {
+			if s.id == small.id {
 				all = append(all, w.on(e.name, sessionless, clients, always(e.queried[s.id]), work.Query(w.sessionless, s.orders, false)))
 			}
 		}
 		if w.flask != nil && s.flask {
 			all = append(all, w.on(onFlask, queryOf(s), clients, always(w.flask.queried[s.id]), script))
 		}
-		if s == small {
+		if s.id == small.id {
+			all = append(all, w.onPostgresBefore(queryOf(s), clients, work.Query(w.sessionless, s.orders, false))...)
 			all = append(all, w.onPeers(queryOf(s), clients, w.pocketBase.Query)...)
 		}
 	}
@@ -162,6 +171,7 @@ func (w *world) creates() (all []measurement) {
 		for _, e := range w.engines() {
 			all = append(all, w.on(e.name, create, crowd, always(e.written), work.Create(w.tokens, &e.made)))
 		}
+		all = append(all, w.onPostgresBefore(create, crowd, work.Create(w.sessionless, &work.Made{}))...)
 		if f := w.flask; f != nil {
 			all = append(all, w.on(onFlask, create, crowd, f.writes, work.Create(w.tokens, &f.made)))
 		}
@@ -222,6 +232,10 @@ func (w *world) mixes() (all []measurement) {
 	for _, e := range w.engines() {
 		all = append(all, w.on(e.name, mix, clients, always(e.written), work.Mix(w.tokens, small.orders, false)))
 	}
+	if p := w.postgres; p != nil {
+		all = append(all, w.on(p.name, mix, crowds[2], always(p.written), work.Mix(w.tokens, small.orders, false)))
+	}
+	all = append(all, w.onPostgresBefore(mix, crowds[2], work.Mix(w.sessionless, small.orders, false))...)
 	if f := w.flask; f != nil {
 		m := w.on(onFlask, mix, clients, f.mixes, work.Mix(w.tokens, small.orders, false))
 		m.before = func(ctx context.Context) error { return f.renew(ctx, w.stage, &f.mixed) }

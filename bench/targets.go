@@ -18,7 +18,7 @@ func targets(r *report.Results) []report.Target {
 	cpu := ratio("query, CPU a request, against net/http alone", 2, report.CPU, query, at(onBare, few, clients))
 	cpu.AtMost, cpu.Unit = true, "×"
 	return slices.Concat([]report.Target{
-		ratio("query, 1 thousand orders, 32 clients, against net/http alone", 0.55, report.Rate, query, at(onBare, few, clients)),
+		ratio("query, 1 thousand orders, 32 clients, against net/http alone", 0.58, report.Rate, query, at(onBare, few, clients)),
 		cpu,
 		ratio("query at 10 million orders against 1 thousand", 0.85, report.Rate, at(onSQLite, many, clients), query),
 		ratio("create, 64 clients, against net/http alone", 0.42, report.Rate, made, at(onBare, create, crowd)),
@@ -28,7 +28,7 @@ func targets(r *report.Results) []report.Target {
 		ratio("create, durable, against Flask's in memory, 64 clients", 8, report.Rate, made, at(onFlask, create, crowd)),
 		ratio("refresh, 64 clients, against create", 0.8, report.Rate, at(onSQLite, refresh, crowd), made),
 		ratio("login against argon2id alone", 0.97, report.Rate, at(onSQLite, login, hashers()), at(onHash, hash, hashConcurrency())),
-	}, peerTargets(r, query, made), orderTargets(r), webhookTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
+	}, peerTargets(r, query, made), orderTargets(r), groupTargets(r), webhookTargets(r), footprint(r, made, at(onSQLite, mix, clients)))
 }
 
 func at(contender, work string, clients int) report.Key {
@@ -68,6 +68,23 @@ func orderTargets(r *report.Results) []report.Target {
 		ratio("create with events and lists against the release before, PostgreSQL", 0.8, madePostgres, postgres),
 		ratio("create with a random key each against the release before", 0.6, keys, before),
 		ratio("create with a random key each against the release before, PostgreSQL", 0.7, keysPostgres, postgres),
+	}
+}
+
+// groupTargets returns the targets for what PostgreSQL gains from statements that are sent together.
+func groupTargets(r *report.Results) []report.Target {
+	crowd := crowds[2]
+	against := func(what string, bound float64, of report.Measure, work string, clients int) report.Target {
+		return ratioOf(r, what+" against the release before, PostgreSQL", bound, of, at(onPostgres, work, clients), at(beforePostgres, work, clients))
+	}
+	cpu := against("create, 64 clients, CPU with PostgreSQL's,", 0.5, report.CPU, create, crowd)
+	cpu.AtMost, cpu.Unit = true, "×"
+	return []report.Target{
+		against("create, 64 clients,", 2.5, report.Rate, create, crowd),
+		against("create, 1 client,", 0.97, report.Rate, create, 1),
+		cpu,
+		against("mix, 64 clients,", 1.6, report.Rate, mix, crowd),
+		against("query, 1 thousand orders, 32 clients,", 1.25, report.Rate, queryOf(small), clients),
 	}
 }
 

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"userorder/bench/contender"
+	"userorder/bench/report"
 	"userorder/bench/seed"
 )
 
@@ -22,7 +24,7 @@ var errNoHistory = errors.New("no git history that has it")
 
 // buildBefore builds the release before from the history of the service's folder.
 func (w *world) buildBefore(ctx context.Context) error {
-	if !w.options.wants(beforeSQLite, byMany, crowds[2]) && !w.options.wants(beforePostgres, byMany, crowds[2]) {
+	if !slices.ContainsFunc(beforeRows(), func(row report.Key) bool { return w.options.wants(row.Contender, row.Work, row.Clients) }) {
 		return nil
 	}
 	source := filepath.Join(w.stage.Dir, "before")
@@ -36,6 +38,18 @@ func (w *world) buildBefore(ctx context.Context) error {
 	}
 	w.before, w.machine.Before = &stage, previous[:12]
 	return nil
+}
+
+// beforeRows lists the rows of the release before.
+func beforeRows() []report.Key {
+	rows := []report.Key{
+		at(beforeSQLite, byMany, crowds[2]), at(beforePostgres, byMany, crowds[2]),
+		at(beforePostgres, queryOf(small), clients), at(beforePostgres, mix, crowds[2]),
+	}
+	for _, crowd := range crowds {
+		rows = append(rows, at(beforePostgres, create, crowd))
+	}
+	return rows
 }
 
 // unpack unpacks the files of a commit into the folder to.
