@@ -16,7 +16,7 @@ import (
 //go:embed page
 var embedded embed.FS
 
-// contentTypes has the files that browsers get, by their extension. The others, licences among them, stay here.
+// contentTypes maps the extensions of served files to their types. Other files, such as licenses, are not served.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",

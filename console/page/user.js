@@ -1,13 +1,12 @@
 // user.js shows one user with the orders, and disables the account or changes the role.
 import { Dialog } from "./dialog.js";
-import { OrderList } from "./orders.js";
+import { OrderList } from "./orderlist.js";
 import { isID, userByID } from "./people.js";
 import { call } from "./session.js";
 import { capitalized, t } from "./text.js";
-import { Announcement, Component, Heading, Loading, Problem, Time, html } from "./view.js";
-import { Active } from "./users.js";
+import { Active, Announcement, Component, Heading, Loading, Problem, Time, html } from "./view.js";
 
-// changes are what may be done to an account, by the name of their texts.
+// changes has the request body of each action, by the name of its texts.
 const changes = {
   disable: { disabled: true }, enable: { disabled: false }, makeStaff: { role: "staff" }, makeCustomer: { role: "customer" },
 };

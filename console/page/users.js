@@ -1,7 +1,7 @@
 // users.js lists the users and finds one by name.
 import { page } from "./list.js";
 import { t } from "./text.js";
-import { Component, Empty, Heading, Loading, Problem, Time, createRef, html } from "./view.js";
+import { Active, Component, Empty, Heading, Loading, Problem, Time, createRef, html } from "./view.js";
 
 export class Users extends Component {
   state = { users: null, next: "", problem: "", busy: false };
@@ -55,7 +55,3 @@ export class Users extends Component {
       ${next && html`<button class="more" aria-disabled=${busy} onClick=${() => busy || this.load()}>${busy ? t("loading") : t("more")}</button>`}`;
   }
 }
-
-// Active says whether the account of a user is disabled.
-export const Active = ({ user }) => html`
-  <span class="chip ${user.disabled ? "cancelled" : "completed"}">${t(user.disabled ? "disabled" : "active")}</span>`;

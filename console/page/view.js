@@ -1,4 +1,4 @@
-// view.js is what every view is made of: Preact with htm, and parts that several views show.
+// view.js has Preact with htm and the parts that views share.
 import { Component, createRef, h, render } from "./preact.mjs";
 import htm from "./htm.mjs";
 import { date, minute, t } from "./text.js";
@@ -38,6 +38,10 @@ export const Announcement = ({ text }) => html`<p role="status" class=${text ? "
 export const Time = ({ at, brief }) => html`<time datetime=${at} title=${date(at)}>${brief ? minute(at) : date(at)}</time>`;
 
 export const Status = ({ status }) => html`<span class="chip ${status}">${t(status)}</span>`;
+
+// Active says whether the account of a user is disabled.
+export const Active = ({ user }) => html`
+  <span class="chip ${user.disabled ? "cancelled" : "completed"}">${t(user.disabled ? "disabled" : "active")}</span>`;
 
 export const Empty = ({ title, children }) => html`<div class="empty"><p><strong>${title}</strong></p><p>${children}</p></div>`;
 
