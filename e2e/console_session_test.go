@@ -168,9 +168,7 @@ func TestTheConsoleLooksForNothingWhileNobodyLooksAtIt(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
 	d := s.sitDown(t).atWork("还没有订单")
-	const hidden = `Object.defineProperty(document, "hidden", {value: %t, configurable: true});
-		document.dispatchEvent(new Event("visibilitychange")); true`
-	js[bool](d, fmt.Sprintf(hidden, true))
+	d.hide(true)
 	s.sell(t, "tea", "1")
 	looks := func() (n int) {
 		d.seen.mu.Lock()
@@ -185,7 +183,7 @@ func TestTheConsoleLooksForNothingWhileNobodyLooksAtIt(t *testing.T) {
 	before := looks()
 	time.Sleep(6 * time.Second) // longer than the pause
 	require.Equal(t, before, looks())
-	js[bool](d, fmt.Sprintf(hidden, false))
+	d.hide(false)
 	d.sees("tea", "新订单：1")
 	d.requireClean()
 }

@@ -123,6 +123,13 @@ func (d *desk) goes(to string) {
 	js[bool](d, fmt.Sprintf(`location.hash = "#/%s"; true`, to))
 }
 
+// hide has the page believe that its tab is not in front, or that it is again.
+func (d *desk) hide(hidden bool) {
+	d.Helper()
+	js[bool](d, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %t, configurable: true});
+		document.dispatchEvent(new Event("visibilitychange")); true`, hidden))
+}
+
 func (d *desk) logIn(name string) {
 	d.Helper()
 	d.enter("username", name)

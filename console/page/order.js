@@ -14,7 +14,8 @@ const next = { created: ["paid", "cancelled"], paid: ["shipped", "cancelled"], s
 const outdated = [1, 412];
 
 export class Order extends Component {
-  state = { order: null, events: [], missing: false, problem: "", interrupted: false, announcement: "", asked: "" };
+  state = { order: null, events: [], missing: false, problem: "", interrupted: false, announcement: "", asked: null };
+  changing = false;
 
   componentDidMount() {
     this.load();
@@ -35,18 +36,30 @@ export class Order extends Component {
     }
   };
 
+  // look ignores a response that is older than what is shown: requests overtake each other.
   look = async () => {
     const order = await call("GET", this.path("query"));
-    const before = this.state.order;
-    if (before?.version === order.version) return;
+    const isOld = (shown) => shown && order.version <= shown.version;
+    if (isOld(this.state.order)) return;
     const { events } = await call("GET", this.path("history"));
-    const announcement = before ? t("orderChanged", { status: t(order.status) }) : "";
-    this.setState({ order, events, announcement, problem: before ? this.state.problem : "" });
+    const overtaken = this.state.asked && !this.changing && !isOld(this.state.order);
+    this.setState(({ order: before, problem }) => {
+      if (isOld(before)) return null;
+      const announcement = before ? t("orderChanged", { status: t(order.status) }) : "";
+      if (overtaken) return { order, events, announcement, problem: t("changedMeanwhile"), asked: null };
+      return { order, events, announcement, problem: before ? problem : "" };
+    }, () => overtaken && document.querySelector("h1")?.focus());
   };
 
-  change = async (status, note) => {
-    const { version } = this.state.order;
-    this.setState({ problem: "" });
+  // ask opens the dialog of a change. It is about the order as it is now, and ends if another version comes.
+  ask = (status) => this.setState({ asked: { status, version: this.state.order.version }, problem: "" });
+
+  act = async (asked, note) => {
+    this.changing = true; // what look finds now is its outcome
+    await this.change(asked, note).finally(() => (this.changing = false));
+  };
+
+  change = async ({ status, version }, note) => {
     try {
       await call("POST", this.path("status"), { body: { status, note }, version });
     } catch (failure) {
@@ -70,15 +83,16 @@ export class Order extends Component {
           <section>
             <${Facts} order=${order} />
             <h2>${t("changes")}</h2>
-            <${Changes} order=${order} ask=${(status) => this.setState({ asked: status })} />
+            <${Changes} order=${order} ask=${this.ask} />
           </section>
           <section><h2>${t("history")}</h2><${History} events=${events} /></section>
         </div>`}
       ${asked && html`
-        <${Dialog} title=${t(`do${capitalized(asked)}`)} action=${t(`do${capitalized(asked)}`)} danger=${asked === "cancelled"} note
-          act=${(note) => this.change(asked, note)} close=${() => this.setState({ asked: "" })}>
+        <${Dialog} title=${t(`do${capitalized(asked.status)}`)} action=${t(`do${capitalized(asked.status)}`)}
+          danger=${asked.status === "cancelled"} note
+          act=${(note) => this.act(asked, note)} close=${() => this.setState({ asked: null })}>
           <p class="text"><strong>${t("order", { id })}</strong> · ${order.product} · ${amount(order.price)}</p>
-          <p>${t(`ask${capitalized(asked)}`)}</p>
+          <p>${t(`ask${capitalized(asked.status)}`)}</p>
         <//>`}`;
   }
 }

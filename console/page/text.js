@@ -77,6 +77,7 @@ const texts = {
   changes: ["下一步", "Next step"],
   noChanges: ["此订单已结束，没有后续操作。", "This order is finished; nothing is left to do."],
   orderChanged: ["订单已更新：{status}", "The order is now: {status}"],
+  changedMeanwhile: ["订单刚有变化，请核对后再操作。", "The order has just changed. Look at it before you go on."],
   doPaid: ["确认付款", "Mark paid"],
   doShipped: ["发货", "Ship"],
   doCompleted: ["完成", "Complete"],
