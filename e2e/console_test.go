@@ -152,6 +152,7 @@ func TestAListReadAgainIsMergedIntoWhatIsShown(t *testing.T) {
 		"one has left":             {"9 8 7 6 5", "9 7 6 …", "9 7 6 5", ""},
 		"the next ones move up":    {"9 8 7 …", "9 7 6 …", "9 7 6 …", ""},
 		"an old one has come":      {"9 6 5 …", "9 7 6 …", "9 7 6 5 …", "7"},
+		"an old one of few":        {"9 6 5", "9 6 5 4", "9 6 5 4", "4"},
 		"all of it":                {"9 8", "9 8", "9 8", ""},
 		"all have left":            {"9 8", "", "", ""},
 		"the first":                {"", "1", "1", "1"},

@@ -3,6 +3,8 @@ import { call } from "./session.js";
 import { query } from "./api.js";
 
 const limit = 20;
+const maxLimit = 100; // of the service
+const staysNew = 300_000; // ms
 const pages = 10; // a search among very many may return pages that are empty and not the last
 
 // page returns the rows of a page and the next one's beginning, which is missing if there is none.
@@ -17,19 +19,40 @@ export async function page(path, name, parameters) {
   return { rows, next };
 }
 
+// head returns the beginning of a list: at least count rows, unless there are fewer.
+export async function head(path, name, parameters, count) {
+  let rows = [], next;
+  do {
+    const missing = Math.min(Math.max(count - rows.length, limit), maxLimit);
+    const more = await page(path, name, { limit: missing, ...parameters, after: next });
+    rows = rows.concat(more.rows);
+    next = more.next;
+    if (!more.rows.length) break;
+  } while (next && rows.length < count);
+  return { rows, next };
+}
+
 // isAfter reports whether an id is greater than another. Ids are larger than JavaScript's numbers are exact.
 export const isAfter = (a, b) => BigInt(a) > BigInt(b);
 
-// arrivals returns the ids of the rows on the first page, just read again, that have come to the list. One that is older than all
-// that were shown has only moved up from the next page.
+// arrivals returns the ids of the rows of the beginning, just read again, that have come to the list. One that is older than all
+// that were shown has only moved up from the next page, if there was one.
 export function arrivals(shown, first) {
   const known = new Set(shown.rows.map((row) => row.id));
-  const oldest = shown.rows.at(-1)?.id ?? "0";
+  const oldest = (shown.next && shown.rows.at(-1)?.id) ?? "0";
   return first.rows.map((row) => row.id).filter((id) => !known.has(id) && isAfter(id, oldest));
 }
 
-// merge puts the first page, just read again, over the rows that are shown. Rows below it stay as they were. Rows in its range
-// that it lacks have left the list. If so many are new that there may be a gap, the page is all there is to show.
+// keep returns the arrivals to mark as new, with their times: those that are still on the list, for some minutes.
+export function keep(fresh, arrived, { rows }) {
+  const now = Date.now(), since = new Map(fresh);
+  for (const id of arrived) since.set(id, now);
+  const ids = new Set(rows.map((row) => row.id));
+  return new Map([...since].filter(([id, at]) => ids.has(id) && now - at < staysNew));
+}
+
+// merge puts the beginning of the list, just read again, over the rows that are shown. Rows below it stay as they were. Rows in its
+// range that it lacks have left the list. If so many are new that there may be a gap, the beginning is all there is to show.
 export function merge(shown, first) {
   const last = first.rows.at(-1);
   if (!last || !first.next) return first;

@@ -1,5 +1,5 @@
 // orderlist.js lists orders. New ones appear by themselves.
-import { arrivals, merge, page } from "./list.js";
+import { arrivals, head, keep, merge, page } from "./list.js";
 import { Person } from "./people.js";
 import { poll } from "./poll.js";
 import { amount, t } from "./text.js";
@@ -7,8 +7,10 @@ import { Announcement, Component, Empty, Loading, Problem, Status, Time, createR
 
 // OrderList is a list of orders of everybody or of one user.
 export class OrderList extends Component {
-  state = { shown: null, fresh: new Set(), announcement: "", problem: "", interrupted: false, busy: false };
+  state = { shown: null, fresh: new Map(), problem: "", failed: "", interrupted: false, busy: false };
   body = createRef();
+  looks = 0;
+  latest = 0; // the look that the rows are of
 
   componentDidMount() {
     this.load();
@@ -19,42 +21,41 @@ export class OrderList extends Component {
     this.stop();
   }
 
-  first = () => page("order/list", "orders", { userid: this.props.userid, status: this.props.status });
-
   load = async () => {
     try {
-      this.setState({ shown: await this.first(), problem: "" });
+      await this.look();
     } catch (failure) {
       this.setState({ problem: failure.message });
     }
   };
 
+  // look reads all rows that are shown again. It ignores a response that a later one has overtaken.
   look = async () => {
-    const first = await this.first();
-    this.setState(({ shown, fresh, announcement }) => {
+    const { userid, status } = this.props;
+    const look = ++this.looks;
+    const first = await head("order/list", "orders", { userid, status }, this.state.shown?.rows.length ?? 0);
+    if (look < this.latest) return;
+    this.latest = look;
+    this.setState(({ shown, fresh }) => {
       if (!shown) return { shown: first, problem: "" };
-      const arrived = arrivals(shown, first);
-      const all = new Set([...fresh, ...arrived]);
-      return {
-        shown: merge(shown, first), fresh: all, problem: "",
-        announcement: arrived.length ? t("newOrders", { n: all.size }) : announcement,
-      };
+      const merged = merge(shown, first);
+      return { shown: merged, fresh: keep(fresh, arrivals(shown, first), merged), problem: "" };
     });
   };
 
   more = async () => {
     if (this.state.busy) return;
-    this.setState({ busy: true });
+    this.setState({ busy: true, failed: "" });
     try {
       const { userid, status } = this.props;
       const after = this.state.shown.next;
       const { rows, next } = await page("order/list", "orders", { userid, status, after });
-      const add = ({ shown }) => (shown.next === after ? { shown: { rows: shown.rows.concat(rows), next }, problem: "" } : null);
+      const add = ({ shown }) => (shown.next === after ? { shown: { rows: shown.rows.concat(rows), next } } : null);
       this.setState(add, () => {
         if (rows.length) this.body.current?.querySelector(`[href="#/orders/${rows[0].id}"]`)?.focus();
       });
     } catch (failure) {
-      this.setState({ problem: failure.message });
+      this.setState({ failed: failure.message });
     }
     this.setState({ busy: false });
   };
@@ -66,10 +67,10 @@ export class OrderList extends Component {
     return html`<${Empty} title=${t("noOrders")}>${t("noOrdersHelp")}<//>`;
   }
 
-  render({ userid }, { shown, fresh, announcement, problem, interrupted, busy }) {
+  render({ userid }, { shown, fresh, problem, failed, interrupted, busy }) {
     const ofAll = userid === "all";
     return html`
-      <${Announcement} text=${announcement} />
+      <${Announcement} text=${fresh.size > 0 && t("newOrders", { n: fresh.size })} />
       <${Problem} text=${problem || (interrupted && t("interrupted"))} />
       ${!shown && !problem && html`<${Loading} />`}
       ${shown && !shown.rows.length && this.empty()}
@@ -87,6 +88,7 @@ export class OrderList extends Component {
             ${shown.rows.map((order) => html`<${Row} key=${order.id} order=${order} fresh=${fresh.has(order.id)} ofAll=${ofAll} />`)}
           </tbody>
         </table>`}
+      <${Problem} text=${failed} />
       ${shown?.next && html`<button class="more" aria-disabled=${busy} onClick=${this.more}>${busy ? t("loading") : t("more")}</button>`}`;
   }
 }
