@@ -22,7 +22,7 @@ const parse = (json) =>
 
 // request returns the data of a success, and throws a Failure. A version becomes If-Match, so that nobody overwrites what
 // somebody else has changed meanwhile.
-export async function request(method, path, { token, body, version } = {}) {
+export async function request(method, path, { token, body, version, keepalive } = {}) {
   const headers = { "Accept-Language": language };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
@@ -30,7 +30,7 @@ export async function request(method, path, { token, body, version } = {}) {
   let response, answer;
   try {
     response = await fetch(new URL(path, root), {
-      method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(timeout),
+      method, headers, keepalive, body: body && JSON.stringify(body), signal: AbortSignal.timeout(timeout),
     });
     answer = await response.text();
   } catch {

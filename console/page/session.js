@@ -6,90 +6,97 @@ import { t } from "./text.js";
 
 const key = `userorder${root.pathname}`; // services below other prefixes of this host have other sessions
 const channel = new BroadcastChannel(key);
+const patience = 300; // ms that a tab has to answer in
 
-let current = null; // {token, refresh, due, user}
-let refreshing = null; // the refresh that is under way
+// {name, token, refresh, due, ends, refreshing}: tabs of one session have the same name, which is no secret; the access token is to
+// be refreshed when it is due, and ends later.
+let current = null;
+let answered = () => {};
 let onEnd = () => {};
 
 const stored = {
   get() {
     try {
-      return sessionStorage.getItem(key);
+      const [name, refresh] = sessionStorage.getItem(key).split(" ");
+      return { name, refresh };
     } catch {
-      return null; // a browser that keeps nothing: a reload asks for the password
+      return null; // there is none, or the browser keeps nothing: a reload asks for the password
     }
   },
-  set(refresh) {
+  set(session) {
     try {
-      if (refresh) sessionStorage.setItem(key, refresh);
+      if (session) sessionStorage.setItem(key, `${session.name} ${session.refresh}`);
       else sessionStorage.removeItem(key);
     } catch {}
   },
 };
 
-// keep takes over the tokens of a login or a refresh, and plans the refresh ahead of the end of the access token.
-function keep(data) {
-  const life = data.expires_in * 1000;
-  const due = Date.now() + life - Math.min(60_000, life / 5);
-  current = { ...current, token: data.token, refresh: data.refresh_token, due };
-  stored.set(data.refresh_token);
+// tokensOf returns the tokens of a login or a refresh, which is due ahead of the end of the access token.
+function tokensOf({ token, refresh_token: refresh, expires_in: seconds }) {
+  const ends = Date.now() + seconds * 1000;
+  return { token, refresh, ends, due: ends - Math.min(60_000, seconds * 200) };
 }
 
-function forget(message) {
-  const wasThere = current !== null;
+function keep(session, tokens) {
+  Object.assign(session, tokens);
+  stored.set(session);
+}
+
+function forget(session, message) {
+  if (current !== session) return;
   current = null;
   stored.set(null);
-  if (wasThere) onEnd(message);
+  onEnd(message);
 }
 
-channel.onmessage = ({ data }) => {
-  if (!current || data.spent !== current.refresh) return;
-  if (data.tokens) keep(data.tokens);
-  else forget(t("loggedOut"));
+channel.onmessage = ({ data: { name, tokens, asks } }) => {
+  if (name !== current?.name) return;
+  if (asks) {
+    const { token, refresh, due, ends } = current;
+    if (token) channel.postMessage({ name, tokens: { token, refresh, due, ends } });
+    return;
+  }
+  if (!tokens) forget(current, t("loggedOut"));
+  else if (tokens.ends > current.ends) keep(current, tokens); // an answer may come after a refresh of this tab's own
+  answered();
 };
 
-function refresh() {
-  refreshing ??= (async () => {
-    const spent = current.refresh;
+function refresh(session) {
+  const { name, refresh: spent } = session;
+  session.refreshing ??= (async () => {
     try {
-      const tokens = await request("POST", "user/refresh", { body: { refresh_token: spent } });
-      if (current?.refresh !== spent) return; // another tab was first, or somebody has logged out
-      keep(tokens);
-      channel.postMessage({ spent, tokens });
+      const tokens = tokensOf(await request("POST", "user/refresh", { body: { refresh_token: spent } }));
+      if (current !== session || session.refresh !== spent) return; // somebody has logged out, or another tab was first
+      keep(session, tokens);
+      channel.postMessage({ name, tokens });
     } catch (failure) {
-      if (failure.code === 400 || failure.code === 401) forget(t("sessionOver"));
+      if (failure.code === 400 || failure.code === 401) forget(session, t("sessionOver"));
       throw failure;
     }
-  })().finally(() => (refreshing = null));
-  return refreshing;
+  })().finally(() => (session.refreshing = null));
+  return session.refreshing;
 }
 
-// call sends a request with the token of the session, which it refreshes if that is due. If the session has ended, it throws a
-// Failure after it has told whoever called start.
+// call sends a request with the token of the session, and refreshes it when that is due. If the session has ended, it calls
+// onEnd and throws a Failure.
 export async function call(method, path, options) {
+  const session = current;
   const over = new Failure(401, t("sessionOver"));
-  if (!current) throw over;
-  if (Date.now() >= current.due) await refresh();
-  const token = current?.token;
+  if (!session) throw over;
+  if (Date.now() >= session.due) {
+    const refreshed = refresh(session);
+    if (Date.now() >= session.ends) await refreshed;
+    else refreshed.catch(() => {}); // the next call tries again
+  }
+  const { token } = session;
   try {
     return await request(method, path, { ...options, token });
   } catch (failure) {
-    if (failure.code !== 401 || !current) throw failure;
-    if (current.token === token) await refresh(); // refused before it was due, for example after a change of the role
-    if (!current) throw over;
+    if (failure.code !== 401 || current !== session) throw failure;
+    if (session.token === token) await refresh(session); // refused before it was due, for example after a change of the role
+    if (current !== session) throw over;
   }
-  return request(method, path, { ...options, token: current.token });
-}
-
-// identify returns the user of the session, or null and ends it for whoever is not staff.
-async function identify() {
-  const user = await call("GET", "user/info");
-  if (user.role !== "staff") {
-    await logOut();
-    return null;
-  }
-  current.user = user;
-  return user;
+  return request(method, path, { ...options, token: session.token });
 }
 
 // start goes on with the session from before a reload. It returns the user, or null if there is none. Ended is called with a
@@ -98,26 +105,57 @@ export async function start(ended) {
   onEnd = ended;
   const kept = stored.get();
   if (!kept) return null;
-  current = { token: "", refresh: kept, due: 0, user: null };
-  return identify();
+  current = { ...kept, token: "", due: 0, ends: 0 };
+  channel.postMessage({ name: kept.name, asks: true }); // its token may be spent, if this tab is a copy
+  await new Promise((resolve) => {
+    answered = resolve;
+    setTimeout(resolve, patience);
+  });
+  return current && identify();
 }
 
 // logIn begins a session and returns the user, or null if the user is not staff.
 export async function logIn(username, password) {
-  current = null;
-  keep(await request("POST", "user/login", { body: { username, password } }));
-  return identify();
+  const tokens = tokensOf(await request("POST", "user/login", { body: { username, password } }));
+  current = { name: Math.random().toString(36).slice(2) };
+  keep(current, tokens);
+  try {
+    return await identify();
+  } catch (failure) {
+    logOut();
+    throw failure;
+  }
 }
 
-// logOut ends the session, for all tabs that share it. It is forgotten here even if the service cannot be told.
+// identify returns the user of the session. It ends the session and returns null if the user is not staff.
+async function identify() {
+  const user = await call("GET", "user/info");
+  if (user.role === "staff") return user;
+  await logOut();
+  return null;
+}
+
+// logOut ends the session in all tabs that share it, at once, and then tells the service.
 export async function logOut() {
-  let message = t("loggedOut"), spent = current?.refresh;
+  const session = current;
+  if (!session) return;
+  channel.postMessage({ name: session.name });
+  forget(session, t("loggedOut"));
   try {
-    await call("POST", "user/logout", { body: {} });
-    spent = current?.refresh ?? spent; // it may have been refreshed for that
+    await end(session);
   } catch (failure) {
-    if (failure.code !== 401) message = t("logOutFailed");
+    if (failure.code !== 401 && !current) onEnd(t("logOutFailed"));
   }
-  channel.postMessage({ spent });
-  forget(message);
+}
+
+// end has the service end a session. The request outlives the tab.
+async function end(session) {
+  const send = () => request("POST", "user/logout", { token: session.token, body: {}, keepalive: true });
+  try {
+    if (session.token) return await send();
+  } catch (failure) {
+    if (failure.code !== 401) throw failure;
+  }
+  Object.assign(session, tokensOf(await request("POST", "user/refresh", { body: { refresh_token: session.refresh } })));
+  await send();
 }
