@@ -27,19 +27,20 @@ export async function request(method, path, { token, body, version, keepalive } 
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
   if (version) headers["If-Match"] = `"${version}"`;
-  let response, answer;
+  let response, text, answer;
   try {
     response = await fetch(new URL(path, root), {
       method, headers, keepalive, body: body && JSON.stringify(body), signal: AbortSignal.timeout(timeout),
     });
-    answer = await response.text();
+    text = await response.text();
   } catch {
     throw new Failure(0, t("unreachable"));
   }
   try {
-    answer = parse(answer);
-  } catch {
-    throw new Failure(0, t("invalidAnswer"));
+    answer = parse(text);
+  } catch {} // what a proxy answers for the service may be HTML
+  if (typeof answer?.code !== "number") {
+    throw new Failure(0, t(response.status >= 500 ? "unavailable" : "invalidAnswer", { status: response.status }));
   }
   if (answer.code !== 0) throw new Failure(answer.code, answer.msg, answer.data);
   return answer.data;

@@ -25,7 +25,7 @@ function view({ section, id, parameters }, user) {
       return html`<${Orders} key="orders" status=${parameters.get("status") ?? ""} />`;
     case "users":
       if (id) return html`<${User} key=${`user ${id}`} id=${id} self=${user.userid} />`;
-      return html`<${Users} key=${`users ${parameters}`} name=${parameters.get("name") ?? ""} />`;
+      return html`<${Users} key=${`users ${parameters}`} name=${parameters.get("name")?.trim() ?? ""} />`;
     case "webhooks":
       return html`<${Webhooks} key="webhooks" />`;
   }
@@ -62,8 +62,7 @@ class App extends Component {
       return html`
         <main class="narrow">
           <${Heading} name=${t("brand")} />
-          <${Problem} text=${problem} />
-          <button onClick=${this.start}>${t("tryAgain")}</button>
+          <${Problem} text=${problem} again=${this.start} />
         </main>`;
     }
     if (starting) return html`<main><${Loading} /></main>`;

@@ -91,7 +91,7 @@ export class Order extends Component {
         <${Dialog} title=${t(`do${capitalized(asked.status)}`)} action=${t(`do${capitalized(asked.status)}`)}
           danger=${asked.status === "cancelled"} note
           act=${(note) => this.act(asked, note)} close=${() => this.setState({ asked: null })}>
-          <p class="text"><strong>${t("order", { id })}</strong> · ${order.product} · ${amount(order.price)}</p>
+          <p class="text"><strong>${t("order", { id })}</strong> · <bdi>${order.product}</bdi> · ${amount(order.price)}</p>
           <p>${t(`ask${capitalized(asked.status)}`)}</p>
         <//>`}`;
   }

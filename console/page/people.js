@@ -1,14 +1,18 @@
 // people.js finds users by their ids, and shows their names where an order has a number alone.
+import { query } from "./api.js";
 import { call } from "./session.js";
 import { t } from "./text.js";
 import { Component, html } from "./view.js";
 
+const maxID = 2n ** 63n - 1n;
+
 // isID reports whether a text may be the id of a user.
-export const isID = (text) => /^[1-9][0-9]{0,18}$/.test(text);
+export const isID = (text) => /^[1-9][0-9]{0,18}$/.test(text) && BigInt(text) <= maxID;
 
 // userByID returns a user, or null. There is no route for one id, but the list begins below the one that it is given.
 export async function userByID(id) {
-  const { users } = await call("GET", `user/list?limit=1&after=${BigInt(id) + 1n}`);
+  const after = BigInt(id) < maxID ? BigInt(id) + 1n : undefined;
+  const { users } = await call("GET", query("user/list", { limit: 1, after }));
   return users[0]?.userid === id ? users[0] : null;
 }
 
@@ -33,6 +37,6 @@ export class Person extends Component {
   }
 
   render({ id }, { name }) {
-    return html`<a href=${`#/users/${id}`}>${name ?? t("userNumber", { id })}</a>`;
+    return html`<a href=${`#/users/${id}`}><bdi>${name ?? t("userNumber", { id })}</bdi></a>`;
   }
 }

@@ -37,7 +37,11 @@ const texts = {
     "You are logged out here, but the service could not be told: the session ends when it expires.",
   ],
   unreachable: ["无法连接服务器，请检查网络后重试。", "The service cannot be reached. Check the network, then try again."],
-  invalidAnswer: ["服务器的响应无法识别，请稍后重试。", "The response makes no sense. Try again later."],
+  unavailable: ["服务暂时不可用（状态码 {status}），请稍后重试。", "The service is not available at the moment (status {status}). Try again later."],
+  invalidAnswer: [
+    "响应不是来自本服务（状态码 {status}），请检查网络或代理。",
+    "The response does not come from this service (status {status}). Check the network and the proxy.",
+  ],
   interrupted: ["自动刷新中断，正在重试。", "Updates are interrupted; the page keeps trying."],
 
   byStatus: ["按状态筛选", "By status"],
@@ -162,11 +166,11 @@ const failures = {
   "no valid answer": "响应无效",
 };
 
-// t returns a text with its places filled.
+// t returns a text with those places filled that have a value.
 export function t(key, values = {}) {
   const pair = texts[key];
   if (!pair) throw new Error(`text.js has no ${key}`);
-  return pair[chinese ? 0 : 1].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return pair[chinese ? 0 : 1].replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
 // failure returns the last_error of a webhook in words.

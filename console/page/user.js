@@ -4,7 +4,7 @@ import { OrderList } from "./orderlist.js";
 import { isID, userByID } from "./people.js";
 import { call } from "./session.js";
 import { capitalized, t } from "./text.js";
-import { Active, Announcement, Component, Heading, Loading, Problem, Time, html } from "./view.js";
+import { Active, Announcement, Component, Heading, Loading, Named, Problem, Time, html } from "./view.js";
 
 // changes has the request body of each action, by the name of its texts.
 const changes = {
@@ -20,9 +20,10 @@ export class User extends Component {
 
   load = async () => {
     const { id } = this.props;
+    this.setState({ problem: "" });
     try {
       const user = isID(id) ? await userByID(id) : null;
-      this.setState(user ? { user, problem: "" } : { missing: true });
+      this.setState(user ? { user } : { missing: true });
     } catch (failure) {
       this.setState({ problem: failure.message });
     }
@@ -42,7 +43,7 @@ export class User extends Component {
       <${Heading} name=${title}>${user && html`<${Active} user=${user} />`}<//>
       ${missing && html`<p>${t("noSuchUserHelp")}</p>`}
       <${Announcement} text=${announcement} />
-      <${Problem} text=${problem} />
+      <${Problem} text=${problem} again=${this.load} />
       ${!user && !missing && !problem && html`<${Loading} />`}
       ${user && html`
         <dl>
@@ -61,7 +62,7 @@ export class User extends Component {
       ${asked && html`
         <${Dialog} title=${t(asked)} action=${t(asked)} danger=${asked === "disable"}
           act=${() => this.change(asked)} close=${() => this.setState({ asked: "" })}>
-          <p class="text">${t(`ask${capitalized(asked)}`, { name })}</p>
+          <p class="text"><${Named} text=${`ask${capitalized(asked)}`} name=${name} /></p>
         <//>`}`;
   }
 }

@@ -28,8 +28,16 @@ export class Heading extends Component {
   }
 }
 
-// Problem says what went wrong, at once.
-export const Problem = ({ text }) => html`<div role="alert">${text && html`<p class="problem">${text}</p>`}</div>`;
+// Problem says what went wrong, at once. With again it has a button that calls it.
+export const Problem = ({ text, again }) => html`
+  <div role="alert">${text && html`<p class="problem">${text}</p>`}</div>
+  ${text && again && html`<button onClick=${again}>${t("tryAgain")}</button>`}`;
+
+// Named is a text with {name} in it. What people write is isolated, for it may turn the direction of the text around it.
+export function Named({ text, name }) {
+  const [before, after] = t(text).split("{name}");
+  return html`${before}<bdi>${name}</bdi>${after}`;
+}
 
 // Announcement says what has happened as soon as nothing else is being read. It must be there before it has a text.
 export const Announcement = ({ text }) => html`<p role="status" class=${text ? "announcement" : "announcement none"}>${text}</p>`;
