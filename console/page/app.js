@@ -1,4 +1,5 @@
 // app.js is the page: who is logged in, and which view the address asks for.
+import { forgetPlaces } from "./list.js";
 import { Login } from "./login.js";
 import { Order } from "./order.js";
 import { Orders } from "./orders.js";
@@ -36,7 +37,12 @@ class App extends Component {
   state = { starting: true, user: null, message: "", problem: "", at: route() };
 
   componentDidMount() {
-    addEventListener("hashchange", () => this.setState({ at: route() }));
+    history.scrollRestoration = "manual"; // lists do it
+    if (!history.state) history.replaceState({ from: "" }, "");
+    addEventListener("hashchange", ({ oldURL }) => {
+      if (!history.state) history.replaceState({ from: new URL(oldURL).hash }, ""); // a new entry, not one that was gone back to
+      this.setState({ at: route() });
+    });
     this.start();
   }
 
@@ -50,7 +56,7 @@ class App extends Component {
     this.setState({ starting: false });
   };
 
-  ended = (message) => this.setState({ user: null, message });
+  ended = (message) => this.setState({ user: null, message }, forgetPlaces); // the lists have left by then
 
   skip = (event) => {
     event.preventDefault(); // the address names the view

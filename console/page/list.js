@@ -60,3 +60,28 @@ export function merge(shown, first) {
   const joined = shown.rows.some((row) => row.id === last.id || isAfter(row.id, last.id));
   return joined && below.length ? { rows: first.rows.concat(below), next: shown.next } : first;
 }
+
+const places = new Map(); // of lists, by name: {state, scroll, row}
+const maxPlaces = 20;
+
+// leave keeps what a list shows, and where its reader is.
+export function leave(name, state) {
+  const row = document.activeElement?.closest("a.row")?.getAttribute("href");
+  places.delete(name);
+  places.set(name, { state, scroll: scrollY, row });
+  if (places.size > maxPlaces) places.delete(places.keys().next().value);
+}
+
+// left returns the state that leave kept, or undefined.
+export const left = (name) => places.get(name)?.state;
+
+// comeBack puts the reader where leave found them.
+export function comeBack(name) {
+  const place = places.get(name);
+  if (!place) return;
+  if (place.row) document.querySelector(`a.row[href="${place.row}"]`)?.focus({ preventScroll: true });
+  scrollTo(0, place.scroll);
+}
+
+// forgetPlaces forgets what leave kept.
+export const forgetPlaces = () => places.clear();

@@ -1,6 +1,5 @@
 // order.js shows one order with its history, and the changes that staff may make.
 import { Dialog } from "./dialog.js";
-import { Orders } from "./orders.js";
 import { Person } from "./people.js";
 import { poll } from "./poll.js";
 import { call } from "./session.js";
@@ -12,6 +11,13 @@ const next = { created: ["paid", "cancelled"], paid: ["shipped", "cancelled"], s
 
 // These mean that somebody else has changed the order meanwhile, or moved it on.
 const outdated = [1, 412];
+
+// Back leads to the list that the order was chosen from. The entry in the browser's history has its address.
+function Back() {
+  const from = history.state?.from ?? "";
+  if (/^#\/users\/\d+$/.test(from)) return html`<p><a href=${from}>${t("backToUser")}</a></p>`;
+  return html`<p><a href=${/^#\/orders(\?|$)/.test(from) ? from : "#/orders"}>${t("backToOrders")}</a></p>`;
+}
 
 export class Order extends Component {
   state = { order: null, events: [], missing: false, problem: "", interrupted: false, announcement: "", asked: null };
@@ -70,10 +76,9 @@ export class Order extends Component {
   };
 
   render({ id }, { order, events, missing, problem, interrupted, announcement, asked }) {
-    const back = html`<p><a href=${Orders.address}>${t("backToOrders")}</a></p>`;
-    if (missing) return html`<${Heading} name=${t("noSuchOrder", { id })} /><p>${t("noSuchOrderHelp")}</p>${back}`;
+    if (missing) return html`<${Heading} name=${t("noSuchOrder", { id })} /><p>${t("noSuchOrderHelp")}</p><${Back} />`;
     return html`
-      ${back}
+      <${Back} />
       <${Heading} name=${t("order", { id })}>${order && html`<${Status} status=${order.status} />`}<//>
       <${Announcement} text=${announcement} />
       <${Problem} text=${problem || (interrupted && t("interrupted"))} />

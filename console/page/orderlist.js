@@ -1,5 +1,5 @@
 // orderlist.js lists orders. New ones appear by themselves.
-import { arrivals, head, keep, merge, page } from "./list.js";
+import { arrivals, comeBack, head, keep, leave, left, merge, page } from "./list.js";
 import { Person } from "./people.js";
 import { poll } from "./poll.js";
 import { amount, t } from "./text.js";
@@ -7,18 +7,22 @@ import { Announcement, Component, Empty, Loading, Problem, Status, Time, createR
 
 // OrderList is a list of orders of everybody or of one user.
 export class OrderList extends Component {
-  state = { shown: null, fresh: new Map(), problem: "", failed: "", interrupted: false, busy: false };
+  name = `orders ${this.props.userid} ${this.props.status}`;
+  state = { shown: null, fresh: new Map(), problem: "", failed: "", interrupted: false, busy: false, ...left(this.name) };
   body = createRef();
   looks = 0;
   latest = 0; // the look that the rows are of
 
   componentDidMount() {
+    comeBack(this.name);
     this.load();
     this.stop = poll(this.look, (interrupted) => this.setState({ interrupted }));
   }
 
   componentWillUnmount() {
     this.stop();
+    const { shown, fresh } = this.state;
+    if (shown) leave(this.name, { shown, fresh });
   }
 
   load = async () => {

@@ -6,8 +6,6 @@ import { Component, Heading, html } from "./view.js";
 const statuses = ["created", "paid", "shipped", "completed", "cancelled"];
 
 export class Orders extends Component {
-  static address = "#/orders"; // the list that was shown last, for the way back
-
   open = (event) => {
     event.preventDefault();
     location.hash = `#/orders/${event.target.elements.number.value.trim()}`;
@@ -16,7 +14,6 @@ export class Orders extends Component {
   render({ status: asked }) {
     const status = statuses.includes(asked) ? asked : "";
     const address = (s) => (s ? `#/orders?status=${s}` : "#/orders");
-    Orders.address = address(status);
     return html`
       <${Heading} name=${t("orders")} />
       <div class="bar">

@@ -75,6 +75,7 @@ const texts = {
   userNumber: ["用户 {id}", "User {id}"],
   noSuchOrder: ["没有订单 {id}", "There is no order {id}"],
   noSuchOrderHelp: ["请核对订单号，或返回订单列表。", "Check the number, or go back to the orders."],
+  backToUser: ["返回用户", "Back to the user"],
   backToOrders: ["返回订单列表", "Back to orders"],
   details: ["附加信息", "Details"],
   history: ["记录", "History"],

@@ -1,30 +1,46 @@
 // users.js lists the users and finds one by name.
-import { page } from "./list.js";
+import { comeBack, head, leave, left, page } from "./list.js";
 import { t } from "./text.js";
 import { Active, Component, Empty, Heading, Loading, Named, Problem, Time, createRef, html } from "./view.js";
 
 export class Users extends Component {
-  state = { users: null, next: "", problem: "", busy: false };
+  name = `users ${this.props.name}`;
+  state = { users: null, next: "", problem: "", busy: false, ...left(this.name) };
   body = createRef();
 
   componentDidMount() {
+    comeBack(this.name);
     this.load();
   }
 
-  load = async () => {
-    const before = this.state.users ?? [];
+  componentWillUnmount() {
+    const { users, next } = this.state;
+    if (users) leave(this.name, { users, next });
+  }
+
+  read = async (work) => {
     this.setState({ busy: true, problem: "" });
     try {
-      const { rows, next } = await page("user/list", "users", { username: this.props.name, after: this.state.next });
-      this.setState({ users: before.concat(rows), next }, () => {
-        if (before.length && rows.length) this.body.current.querySelector(`[href="#/users/${rows[0].userid}"]`)?.focus();
-      });
+      await work({ username: this.props.name });
     } catch (failure) {
       const isNoName = this.props.name && failure.code === 400;
       this.setState(isNoName ? { users: [] } : { problem: failure.message });
     }
     this.setState({ busy: false });
   };
+
+  // load reads the list, and again what was shown of it before.
+  load = () => this.read(async (filter) => {
+    const { rows, next } = await head("user/list", "users", filter, this.state.users?.length ?? 0);
+    this.setState({ users: rows, next });
+  });
+
+  more = () => this.state.busy || this.read(async (filter) => {
+    const { rows, next } = await page("user/list", "users", { ...filter, after: this.state.next });
+    this.setState(({ users }) => ({ users: users.concat(rows), next }), () => {
+      if (rows.length) this.body.current?.querySelector(`[href="#/users/${rows[0].userid}"]`)?.focus();
+    });
+  });
 
   find = (event) => {
     event.preventDefault();
@@ -55,6 +71,6 @@ export class Users extends Component {
             </tr>`)}</tbody>
         </table>`}
       ${users && html`<${Problem} text=${problem} />`}
-      ${next && html`<button class="more" aria-disabled=${busy} onClick=${() => busy || this.load()}>${busy ? t("loading") : t("more")}</button>`}`;
+      ${next && html`<button class="more" aria-disabled=${busy} onClick=${this.more}>${busy ? t("loading") : t("more")}</button>`}`;
   }
 }
