@@ -208,6 +208,20 @@ func TestStaffFindsAUserAndDisablesTheAccount(t *testing.T) {
 	d.requireClean()
 }
 
+// TestWebhooksThatLookTheSameHaveNumbers: what differs is in the query, which nobody sees. The metrics have the same numbers.
+func TestWebhooksThatLookTheSameHaveNumbers(t *testing.T) {
+	t.Parallel()
+	r, other := newReceiver(t), newReceiver(t)
+	r.answering(refuse(500))
+	s := openShop(t, r.settings("WEBHOOK_URLS="+other.URL+"/hook,"+r.URL+"/hook?key=1,"+r.URL+"/hook?key=2")...)
+	d := s.sitDown(t).atWork("还没有订单")
+	d.opens("webhooks", "1 · "+other.URL)
+	d.sees("2 · "+r.URL+"/hook?***", "3 · "+r.URL+"/hook?***")
+	s.sell(t, "tea", "1")
+	d.until(`[...document.querySelectorAll(".card")].map(card => card.textContent.includes("返回状态码 500")).join() === "false,true,true"`)
+	d.requireClean()
+}
+
 func TestTheConsoleShowsWhatWaitsForWebhooksAndSendsItAgain(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)

@@ -43,14 +43,15 @@ export class Webhooks extends Component {
       <${Problem} text=${problem || (interrupted && t("interrupted"))} />
       ${!webhooks && !problem && html`<${Loading} />`}
       ${webhooks?.length === 0 && html`<${Empty} title=${t("noWebhooks")}>${t("noWebhooksHelp")}<//>`}
-      ${webhooks?.map((webhook) => html`<${Webhook} key=${webhook.url} webhook=${webhook} />`)}
+      ${webhooks?.map((webhook, i) => html`<${Webhook} key=${i} number=${webhooks.length > 1 && i + 1} webhook=${webhook} />`)}
       ${waiting && html`<button class="main" aria-disabled=${busy} onClick=${this.retry}>${t("retry")}</button>`}`;
   }
 }
 
-const Webhook = ({ webhook }) => html`
+// Webhook is one of WEBHOOK_URLS, with its number if there are more: what is not shown of two may be all that differs.
+const Webhook = ({ number, webhook }) => html`
   <section class="card">
-    <h2 class="text">${webhook.url}</h2>
+    <h2 class="text">${number && `${number} · `}${webhook.url}</h2>
     ${webhook.waiting === 0 ? html`<p>${t("delivered")}</p>` : html`
       <dl>
         <dt>${t("waiting")}</dt><dd>${webhook.waiting}</dd>
