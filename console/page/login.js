@@ -1,7 +1,7 @@
 // login.js asks for the name and the password of somebody on the staff.
 import { logIn } from "./session.js";
 import { t } from "./text.js";
-import { Announcement, Component, Heading, Problem, createRef, html } from "./view.js";
+import { Announcement, Component, Heading, Named, Problem, createRef, html } from "./view.js";
 
 export class Login extends Component {
   state = { busy: false, problem: "", refused: "" };
@@ -28,6 +28,7 @@ export class Login extends Component {
   };
 
   render({ message }, { busy, problem, refused }) {
+    const command = html`<code>userorder grant ${refused}</code>`;
     return html`
       <main class="narrow">
         <p class="brand">${t("brand")}</p>
@@ -43,7 +44,7 @@ export class Login extends Component {
             ${t("password")}
             <input name="password" type="password" autocomplete="current-password" required />
           </label>
-          <${Problem} text=${refused ? html`<strong>${t("staffOnly")}</strong><br />${t("staffOnlyHelp", { name: refused })}` : problem} />
+          <${Problem} text=${refused ? html`<strong>${t("staffOnly")}</strong><br /><${Named} text="staffOnlyHelp" name=${command} />` : problem} />
           <button class="main" aria-disabled=${busy}>${busy ? t("loading") : t("logIn")}</button>
         </form>
       </main>`;

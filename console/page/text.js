@@ -27,8 +27,8 @@ const texts = {
   password: ["密码", "Password"],
   staffOnly: ["仅限管理人员", "Staff only"],
   staffOnlyHelp: [
-    "此账户不是管理员。请联系运维人员运行 `userorder grant {name}`。",
-    "This account is not staff. Ask whoever runs the service to run `userorder grant {name}`.",
+    "此账户不是管理员。请联系运维人员运行 {name}。",
+    "This account is not staff. Ask whoever runs the service to run {name}.",
   ],
   sessionOver: ["会话已结束，请重新登录。", "The session has ended. Log in again."],
   loggedOut: ["已退出。", "You are logged out."],
