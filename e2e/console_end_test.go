@@ -109,7 +109,7 @@ func TestARefreshAheadOfTimeMayFail(t *testing.T) {
 	d.opens("orders", "service busy")
 	before := js[string](d, kept)
 	p.clear()
-	d.sees("还没有订单")
-	require.NotEqual(t, before, js[string](d, kept))
+	d.until(fmt.Sprintf("%s !== %q", kept, before))
+	d.until(`!document.body.innerText.includes("service busy")`)
 	d.requireClean(503)
 }
