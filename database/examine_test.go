@@ -167,3 +167,26 @@ func TestExplainTakesTheRemedyOutOfAnError(t *testing.T) {
 	_, remedy = database.Explain(os.ErrInvalid)
 	require.Empty(t, remedy)
 }
+
+func TestExaminingAFileThatNobodyHasOpenMakesNothingBesideIt(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	db, err := database.Open(t.Context(), url, database.Options{})
+	require.NoError(t, err)
+	fill(t, db)
+	require.NoError(t, db.Close())
+	path := strings.TrimPrefix(url, "sqlite:")
+	require.NoError(t, os.Symlink("no/such/folder", path+"-shm")) // it cannot be made, as on a full disk
+	before := contents(t, filepath.Dir(path))
+	examined, err := database.Open(t.Context(), url, database.Options{ReadOnly: true})
+	require.NoError(t, err)
+	damage, complete, err := examined.Verify(t.Context())
+	require.NoError(t, err)
+	require.True(t, complete)
+	require.Empty(t, damage)
+	c, err := examined.Examine(t.Context())
+	require.NoError(t, err)
+	require.Positive(t, c.Free)
+	require.NoError(t, examined.Close())
+	require.Equal(t, before, contents(t, filepath.Dir(path)))
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"sync"
 	"time"
@@ -52,7 +51,8 @@ func besideLock(path string) *sync.RWMutex {
 
 // openBeside opens an existing file without the lock of lockFile. It does not look for damage, which is the service's
 // to find and takes up to a second.
-func openBeside(ctx context.Context, path string, readOnly bool) (engine, error) {
+func openBeside(ctx context.Context, path string, readOnly bool) (_ engine, err error) {
+	defer func() { err = explainFull(err) }()
 	f := &besideFile{named: path, readOnly: readOnly}
 	target, _, err := f.find()
 	if err != nil {
@@ -71,7 +71,7 @@ func openBeside(ctx context.Context, path string, readOnly bool) (engine, error)
 	if err != nil {
 		return nil, err
 	}
-	f.copying, err = f.openPool()
+	f.copying, err = f.openPool(target, f.mode(target))
 	return f, err
 }
 
@@ -85,65 +85,35 @@ func (f *besideFile) find() (path string, info fs.FileInfo, err error) {
 	return path, info, err
 }
 
-// leavesLog reports whether a connection to the file at path must leave its log alone: as the last one to close, it would
-// move the log of a service that has died into the file. Without a log a connection that cannot write would leave an empty
-// -wal and a -shm behind.
-func (f *besideFile) leavesLog(path string) bool {
-	log, err := os.Stat(path + "-wal")
-	return f.readOnly && err == nil && log.Size() > 0
-}
-
-// openPool opens a pool that does not keep its connection.
-func (f *besideFile) openPool() (*sql.DB, error) {
-	path, mode := realPath(f.named), "rw"
-	if f.leavesLog(path) {
-		mode = "ro"
-	}
-	pool, err := openPool(path, url.Values{"_pragma": besideReaderPragmas, "mode": {mode}})
-	if err == nil {
-		pool.SetMaxIdleConns(-1)
-	}
-	return pool, err
-}
-
+// withPool calls use with a pool, perhaps several times.
 func (f *besideFile) withPool(use func(*sql.DB) error) error {
-	lock := besideLock(realPath(f.named))
-	lock.RLock()
-	defer lock.RUnlock()
-	pool, err := f.openPool()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = pool.Close() }()
-	return use(pool)
+	return f.inMode(func(path string, _ fs.FileInfo, mode sqlite.Mode) error {
+		pool, err := f.openPool(path, mode)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = pool.Close() }()
+		return use(pool)
+	})
 }
 
-// read calls use with a connection that only reads.
+// read calls use with a connection that only reads, perhaps several times.
 func (f *besideFile) read(ctx context.Context, use func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	path, before, err := f.find()
-	if err != nil {
-		return err
-	}
-	lock := besideLock(path)
-	lock.RLock()
-	defer lock.RUnlock()
-	mode := sqlite.ReadWrite
-	if f.leavesLog(path) {
-		mode = sqlite.ReadOnly
-	}
-	conn, err := sqlite.Open(path, mode, besideReaderPragmas...)
-	if err != nil {
-		return err
-	}
-	r := &reader{conn: conn}
-	defer func() { _ = r.close() }()
-	if err := refuseWrite(use(r)); err != nil {
-		return err
-	}
-	return requireUnmoved(path, before)
+	return f.inMode(func(path string, before fs.FileInfo, mode sqlite.Mode) error {
+		conn, err := sqlite.Open(path, mode, besideReaderPragmas...)
+		if err != nil {
+			return err
+		}
+		r := &reader{conn: conn}
+		defer func() { _ = r.close() }()
+		if err := refuseWrite(use(r)); err != nil {
+			return err
+		}
+		return requireUnmoved(path, before)
+	})
 }
 
 func (f *besideFile) queryRow(ctx context.Context, query string, args, dest []any) error {
@@ -151,8 +121,10 @@ func (f *besideFile) queryRow(ctx context.Context, query string, args, dest []an
 }
 
 func (f *besideFile) each(ctx context.Context, query string, args []any, begin func(), row rowFunc) error {
-	begin()
-	return f.read(ctx, func(r *reader) error { return r.each(timeout, query, args, row) })
+	return f.read(ctx, func(r *reader) error {
+		begin()
+		return r.each(timeout, query, args, row)
+	})
 }
 
 func (f *besideFile) exec(ctx context.Context, query string, args, dest []any) (rows int64, err error) {

@@ -54,6 +54,7 @@ func openSQLite(ctx context.Context, path string, options Options) (_ engine, er
 	defer func() {
 		if err != nil {
 			_ = f.close()
+			err = explainFull(err)
 		}
 	}()
 	var marked bool

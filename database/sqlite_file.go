@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -32,6 +33,7 @@ var (
 	errNewer    = errors.New("it was written by a newer version of this program: start that version")
 	errNoAccess = errors.New("let this user write there, or name another path")
 	errDamaged  = errors.New("it is damaged: restore a backup, or save what is readable with sqlite3's .recover")
+	errDiskFull = errors.New("the disk is full: make room")
 	errLogAlone = errors.New("it is empty or gone, but its -wal exists and may hold every acknowledged write: restore the file, or move the -wal away")
 )
 
@@ -215,6 +217,15 @@ func diagnose(err error) error {
 		return fmt.Errorf("%w (%w)", errForeign, err)
 	case isCorruption(err):
 		return fmt.Errorf("%w (%w)", errDamaged, err)
+	}
+	return err
+}
+
+// explainFull explains an error of an open that found no room: SQLite calls it an I/O error if it is the index of the log
+// that has none.
+func explainFull(err error) error {
+	if code, ok := sqliteCode(err); ok && (code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE) || errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("%w (%w)", errDiskFull, err)
 	}
 	return err
 }

@@ -149,3 +149,33 @@ func TestTheDoctorEndsThoughNothingAnswers(t *testing.T) {
 	require.Less(t, time.Since(began), time.Minute)
 	t.Logf("after %s:\n%s", time.Since(began).Round(time.Second), report)
 }
+
+// TestTheDoctorTellsThatADiskIsFullBeforeTheServiceIsStarted leaves no room for the log, without which nothing can be read
+// while a service has the file open.
+func TestTheDoctorTellsThatADiskIsFullBeforeTheServiceIsStarted(t *testing.T) {
+	t.Parallel()
+	disk, dir := tmpfs(t, "16m"), t.TempDir()
+	settings := []string{"DATABASE_URL=sqlite:" + disk + "/app.db"}
+	p := start(t, dir, settings...)
+	p.url(t)
+	p.stop(t)
+	inflate(t, filepath.Join(disk, "balloon"))
+	files := func() (names []string) {
+		entries, err := os.ReadDir(disk)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			names = append(names, entry.Name())
+		}
+		return names
+	}
+	before := files()
+	report, status := doctor(t, dir, settings...)
+	require.Equal(t, 2, status)
+	require.Regexp(t, `(?m)^fault +space +0 bytes free; .* → make room, `, report)
+	require.Equal(t, 1, strings.Count(report, "fault  "), report)
+	require.Equal(t, before, files())
+
+	p = userorder(t, dir, nil, settings...)
+	require.Equal(t, 1, p.exit(t))
+	require.Contains(t, said(t, p.stderr), "DATABASE_URL: open sqlite:"+disk+"/app.db: the disk is full: make room (")
+}
