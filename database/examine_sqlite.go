@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"userorder/disk"
@@ -30,11 +31,12 @@ func (f *besideFile) condition(ctx context.Context) (c Condition, err error) {
 	return c, nil
 }
 
-// verify runs PRAGMA quick_check, which does not compare indexes with their tables.
+// verify runs PRAGMA integrity_check, which compares indexes with their tables as well.
 func (f *besideFile) verify(ctx context.Context) (damage []Damage, complete bool, err error) {
 	err = f.withPool(func(pool *sql.DB) error {
 		verdict := "ok"
-		err := pool.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+		damage, complete = nil, false
+		err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict)
 		switch {
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 			return nil
@@ -45,10 +47,20 @@ func (f *besideFile) verify(ctx context.Context) (damage []Damage, complete bool
 		}
 		complete = true
 		if verdict != "ok" {
-			_, remedy, _ := strings.Cut(errDamaged.Error(), ": ")
-			damage = []Damage{{verdict, remedy}}
+			damage = []Damage{{verdict, remedyOf(verdict)}}
 		}
 		return nil
 	})
 	return damage, complete, err
+}
+
+// indexDamage matches what PRAGMA integrity_check says of an index that does not have the rows of its table, which is whole.
+var indexDamage = regexp.MustCompile(`^(row \d+ missing from|wrong # of entries in|non-unique entry in|rowid not at end-of-record for row \d+ of) index `)
+
+func remedyOf(verdict string) string {
+	if indexDamage.MatchString(verdict) {
+		return "stop the service and run REINDEX with sqlite3, or restore a backup"
+	}
+	_, remedy, _ := strings.Cut(errDamaged.Error(), ": ")
+	return remedy
 }
