@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -202,6 +203,20 @@ func TestTheDoctorFindsWhatIsWrongWithAPostgreSQLDatabase(t *testing.T) {
 			statement(t, url, "CREATE FUNCTION clock_timestamp() RETURNS timestamptz RETURN pg_catalog.clock_timestamp() - interval '5 s'")
 			settings["DATABASE_URL"] = regexp.MustCompile(`search_path=\w+`).ReplaceAllString(url, "$0%2Cpg_catalog")
 		}, `warning +clock +the clock of the database differs by \S+s → .*`},
+		"the role has no rights": {func(t *testing.T, url string, settings map[string]string) {
+			schema := regexp.MustCompile(`search_path=(\w+)`).FindStringSubmatch(url)[1]
+			statement(t, url, "CREATE ROLE "+schema+" LOGIN")
+			statement(t, url, "GRANT USAGE ON SCHEMA "+schema+" TO "+schema)
+			statement(t, url, "GRANT SELECT ON ALL TABLES IN SCHEMA "+schema+" TO "+schema)
+			statement(t, url, "REVOKE ALL ON goose_order FROM "+schema)
+			settings["DATABASE_URL"] = asRole(url, schema)
+		}, `fault +schema +migrate order: .*permission denied for table goose_order .* → connect as the owner of the tables, or let this role read and write them`},
+		"the role has no rights to the accounts": {func(t *testing.T, url string, settings map[string]string) {
+			schema := regexp.MustCompile(`search_path=(\w+)`).FindStringSubmatch(url)[1]
+			statement(t, url, "CREATE ROLE "+schema+"_order LOGIN")
+			statement(t, url, "GRANT USAGE ON SCHEMA "+schema+" TO "+schema+"_order")
+			settings["MODULES"], settings["USER_DATABASE_URL"] = "order", asRole(url, schema+"_order")
+		}, `fault +sessions +select issuer: .*permission denied for table token_issuer .* → connect as the owner of the tables, or let this role read and write them`},
 		"an index is not whole": {func(t *testing.T, url string, _ map[string]string) {
 			statement(t, url, insertOrder, 1)
 			statement(t, url, insertOrder, 2)
@@ -218,6 +233,16 @@ func TestTheDoctorFindsWhatIsWrongWithAPostgreSQLDatabase(t *testing.T) {
 			requireOnly(t, settings, test.want)
 		})
 	}
+}
+
+// asRole returns a URL with another user.
+func asRole(text, role string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	u.User = url.User(role)
+	return u.String()
 }
 
 // TestTheDoctorWritesNothingToPostgreSQL lets the server refuse every write.

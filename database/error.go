@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,6 +58,23 @@ func sqliteCode(err error) (code int, ok bool) {
 		return e.Code(), true
 	}
 	return 0, false
+}
+
+// IsMissingTable reports that a statement names a table that does not exist.
+func IsMissingTable(err error) bool {
+	const undefinedTable = "42P01"
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == undefinedTable
+	}
+	code, ok := sqliteCode(err)
+	return ok && code == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "no such table") // which has no code of its own
+}
+
+// isDenied reports that a PostgreSQL role has no right to what a statement does.
+func isDenied(err error) bool {
+	const insufficientPrivilege = "42501"
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == insufficientPrivilege
 }
 
 // isBusy reports that another connection has the lock that SQLite needs.

@@ -64,7 +64,7 @@ var remedies = []error{
 	errDiskFull, errInUse, errForeign, errNewer, errNoAccess, errDamaged, errLogAlone, errNoServer, ErrPending, errOldProgram,
 }
 
-// Explain returns the text of an error of Open or Migrate, without a remedy that is in it, and that remedy, or "".
+// Explain returns the text of an error, without a remedy that is in it, and that remedy, or "".
 func Explain(err error) (fault, remedy string) {
 	fault = err.Error()
 	for _, known := range remedies {
@@ -73,9 +73,12 @@ func Explain(err error) (fault, remedy string) {
 		}
 		cause, remedy, both := strings.Cut(known.Error(), ": ")
 		if !both {
-			return strings.Replace(fault, ": "+cause, "", 1), cause
+			return strings.ReplaceAll(fault, ": "+cause, ""), cause
 		}
-		return strings.Replace(fault, ": "+remedy, "", 1), remedy
+		return strings.ReplaceAll(fault, ": "+remedy, ""), remedy
+	}
+	if isDenied(err) {
+		return fault, "connect as the owner of the tables, or let this role read and write them"
 	}
 	return fault, ""
 }

@@ -154,8 +154,10 @@ func (s *schema) read(files fs.FS, sources []*goose.Source) error {
 // requireNewest returns an error unless the database is at the newest version. Err is that of reading its version.
 func (s *schema) requireNewest(version int64, err error) error {
 	switch {
+	case IsMissingTable(err):
+		return fmt.Errorf("there are no tables yet: %w", ErrPending)
 	case err != nil:
-		return fmt.Errorf("the schema version cannot be read; if there are no tables yet, %w: %w", ErrPending, err)
+		return fmt.Errorf("the schema version cannot be read: %w", err)
 	case version != s.newest:
 		return fmt.Errorf("the database is at version %d and must be at %d: %w", version, s.newest, ErrPending)
 	}
@@ -218,8 +220,8 @@ func (s *schema) record(ctx context.Context) (err error) {
 // tolerateReadOnly drops the error of a program that has no right to change the schema, or whose server is a standby.
 // An up-to-date schema is all that it needs.
 func tolerateReadOnly(err error) error {
-	const insufficientPrivilege, readOnlyTransaction = "42501", "25006"
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && (e.Code == insufficientPrivilege || e.Code == readOnlyTransaction) {
+	const readOnlyTransaction = "25006"
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == readOnlyTransaction || isDenied(err) {
 		return nil
 	}
 	return err

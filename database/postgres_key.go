@@ -47,8 +47,7 @@ func (p *postgresServer) requireNewKey(ctx context.Context, table, column string
 	var taken, next int64
 	err = p.queryRow(ctx, "SELECT (SELECT coalesce(max("+column+"), 0) FROM "+table+"), last_value + is_called::int FROM "+sequence,
 		nil, []any{&taken, &next})
-	const insufficientPrivilege = "42501"
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == insufficientPrivilege {
+	if isDenied(err) {
 		return nil // to use a sequence does not need the right to read it
 	}
 	if err == nil && next <= taken {
