@@ -54,8 +54,7 @@ type backups struct {
 // maxBackupDelay bounds how late a backup is, and how long the wait is after a failure.
 const maxBackupDelay = 10 * time.Minute
 
-// job returns the job, which looks often and seldom has something to do: after a restart or a night in which the machine
-// was off, the last backup is as old as its name says.
+// job returns a job that makes a backup when one is due by the age of the last.
 func (b *backups) job(name string) worker.Job {
 	return worker.Job{Name: name, Every: min(b.every/10, maxBackupDelay), Do: func(ctx context.Context) (more bool, err error) {
 		if err = b.run(ctx); err != nil {
@@ -81,14 +80,9 @@ func (b *backups) run(ctx context.Context) error {
 	return b.folder.Prune(b.keep, last)
 }
 
-// find returns the last backup, or none. One of the future, from a clock that was wrong, is not the last.
+// find returns the last backup, or none.
 func (b *backups) find() (last database.StoredBackup, err error) {
-	list, err := b.folder.List()
-	for _, backup := range list {
-		if !backup.At.After(b.now()) {
-			last = backup
-		}
-	}
+	last, err = b.folder.Last(b.now())
 	if last.At.IsZero() {
 		b.last.Store(0)
 	} else {

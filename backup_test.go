@@ -81,8 +81,24 @@ func TestABackupFromTheFutureIsNotTheLastOne(t *testing.T) {
 	b.keep = 1
 	for range 3 {
 		require.NoError(t, b.run(t.Context()))
-		require.Equal(t, []string{"06T03"}, times(t, folder))
+		require.Equal(t, []string{"06T03", "26T03"}, times(t, folder))
 	}
+}
+
+func TestBackupsFromTheFutureTakeNoPlaceOfOthers(t *testing.T) {
+	t.Parallel()
+	b, _, folder, clock, _ := scheduled(t)
+	b.keep = 2
+	*clock = clock.Add(2 * day) // it is wrong
+	require.NoError(t, b.run(t.Context()))
+	*clock = clock.Add(day)
+	require.NoError(t, b.run(t.Context()))
+	*clock = clock.Add(-20 * day)
+	for range 3 {
+		require.NoError(t, b.run(t.Context()))
+		*clock = clock.Add(day)
+	}
+	require.Equal(t, []string{"10T03", "11T03", "28T03", "29T03"}, times(t, folder))
 }
 
 func TestABackupThatFailsHarmsNoOther(t *testing.T) {

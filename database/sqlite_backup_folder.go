@@ -20,6 +20,7 @@ import (
 // if their files have other names. It must not be used concurrently.
 type BackupFolder struct {
 	folder    string
+	file      string // the SQLite file
 	stem, ext string
 }
 
@@ -34,7 +35,7 @@ type StoredBackup struct {
 func NewBackupFolder(folder, url string) BackupFolder {
 	path, _ := SQLitePath(url)
 	name, ext := filepath.Base(path), filepath.Ext(path)
-	return BackupFolder{folder, strings.TrimSuffix(name, ext), ext}
+	return BackupFolder{folder, path, strings.TrimSuffix(name, ext), ext}
 }
 
 // backupTime is the time in the name of a backup. Names in the order of the alphabet are in the order of time.
@@ -61,16 +62,39 @@ func (f BackupFolder) List() (backups []StoredBackup, err error) {
 	return backups, err
 }
 
+// Last returns the last backup at a time, or none. One of the future, from a clock that was wrong, is not the last.
+func (f BackupFolder) Last(now time.Time) (last StoredBackup, err error) {
+	list, err := f.List()
+	for _, backup := range list {
+		if !backup.At.After(now) {
+			last = backup
+		}
+	}
+	return last, err
+}
+
+// Ready returns an error, with a remedy for Explain, if a backup could not be made now: this user has no right to write to the
+// folder, or there is no room.
+func (f BackupFolder) Ready() error {
+	if _, err := f.entries(); err != nil {
+		return err
+	}
+	if err := disk.Writable(f.folder); err != nil {
+		return fmt.Errorf("%w: %w", err, errNoBackupAccess)
+	}
+	return f.requireRoom(f.size())
+}
+
 // Add makes a backup of db, the database that the folder is for, as [DB.Backup] does. It first removes what is left of
 // backups that were interrupted. It fails before it has written anything if the disk has no room for a backup and for
 // some more, which the service may need on the same disk.
 func (f BackupFolder) Add(ctx context.Context, db *DB, at time.Time) (StoredBackup, error) {
 	at = at.UTC().Truncate(time.Second)
 	backup := StoredBackup{Path: filepath.Join(f.folder, f.stem+"-"+at.Format(backupTime)+f.ext), At: at}
-	if err := f.removeRests(); err != nil {
+	if err := f.removeLeftovers(); err != nil {
 		return backup, err
 	}
-	if err := f.requireRoom(db.size()); err != nil {
+	if err := f.requireRoom(f.size()); err != nil {
 		return backup, err
 	}
 	if err := db.Backup(ctx, backup.Path); err != nil {
@@ -83,15 +107,15 @@ func (f BackupFolder) Add(ctx context.Context, db *DB, at time.Time) (StoredBack
 	return backup, err
 }
 
-// Prune removes the oldest backups, and any log beside them, until keep remain, which must be 1 or more. It never removes
-// last, which a clock that was set back may have made the oldest by name.
+// Prune removes the oldest backups, and any log beside them, until keep remain up to last, which must be 1 or more. Later ones,
+// from a clock that was wrong, neither count nor go: whoever has set the clock knows which of them are worth something.
 func (f BackupFolder) Prune(keep int, last StoredBackup) error {
 	backups, err := f.List()
 	if err != nil {
 		return err
 	}
+	backups = slices.DeleteFunc(backups, func(b StoredBackup) bool { return b.At.After(last.At) })
 	tooMany := len(backups) - keep
-	backups = slices.DeleteFunc(backups, func(b StoredBackup) bool { return b.Path == last.Path })
 	var errs []error
 	for _, old := range backups[:max(0, tooMany)] {
 		err := os.Remove(old.Path)
@@ -130,22 +154,27 @@ func (f BackupFolder) parse(name string) (at time.Time, rest string, ok bool) {
 	return at, rest, ok && err == nil
 }
 
-// removeRests removes what a crash may have left of an unfinished backup.
-func (f BackupFolder) removeRests() error {
+// removeLeftovers removes what a crash may have left of an unfinished backup.
+func (f BackupFolder) removeLeftovers() error {
 	entries, err := f.entries()
 	if err != nil {
 		return err
 	}
+	return removeLeftovers(f.folder, entries, func(file fs.FileInfo) bool {
+		_, rest, ok := f.parse(file.Name())
+		return ok && (strings.HasPrefix(rest, disk.Unfinished) || rest == "" && file.Size() == 0)
+	})
+}
+
+// removeLeftovers removes the regular files among the entries of a folder that a crash has left there.
+func removeLeftovers(folder string, entries []fs.DirEntry, isLeftover func(fs.FileInfo) bool) error {
 	for _, entry := range entries {
-		_, rest, ok := f.parse(entry.Name())
-		info, err := entry.Info()
-		if !ok || err != nil || !info.Mode().IsRegular() {
+		file, err := entry.Info()
+		if err != nil || !file.Mode().IsRegular() || !isLeftover(file) {
 			continue
 		}
-		if strings.HasPrefix(rest, disk.Unfinished) || rest == "" && info.Size() == 0 {
-			if err := os.Remove(filepath.Join(f.folder, entry.Name())); err != nil {
-				return err
-			}
+		if err := os.Remove(filepath.Join(folder, entry.Name())); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -164,18 +193,21 @@ func (f BackupFolder) requireRoom(size int64) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the disk has no room for another backup in %s: %d MB are free, and it needs %d MB: make room, or keep fewer",
-		f.folder, free>>20, (size+spare)>>20)
+	return fmt.Errorf("the disk has no room for another backup in %s: %d MB are free, and it needs %d MB: %w",
+		f.folder, free>>20, (size+spare)>>20, errNoBackupRoom)
 }
 
+// The remedies for a folder that takes no backup.
+var (
+	errNoBackupAccess = errors.New("let the user of the service write there")
+	errNoBackupRoom   = errors.New("make room, or keep fewer")
+)
+
 // size returns the size in bytes of the SQLite file and its log, or 0.
-func (db *DB) size() (size int64) {
-	file, ok := db.engine.(*sqliteFile)
-	if !ok {
-		return 0
-	}
+func (f BackupFolder) size() (size int64) {
+	path := realPath(f.file)
 	for _, suffix := range []string{"", "-wal"} {
-		if info, err := os.Stat(file.path + suffix); err == nil {
+		if info, err := os.Stat(path + suffix); err == nil {
 			size += info.Size()
 		}
 	}

@@ -62,11 +62,31 @@ func TestBackupsAreNamedByTheirTimeAndTheOldestGoFirst(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "app-20261126T031500Z.db-wal"), nil, 0o600)) // of sqlite3, say
 	require.NoError(t, backups.Prune(4, last))
 	require.Len(t, files(t, folder), 4+2) // and the lock of the one that was opened
-	require.NoError(t, backups.Prune(3, last))
-	require.Equal(t, []string{"app-20261126T061500Z.db", "app-20261126T061500Z.db-lock", "app-20261126T091500Z.db", "app-20261126T121500Z.db"},
-		files(t, folder))
+	require.NoError(t, backups.Prune(3, list[3]))
+	later := []string{"app-20261126T091500Z.db", "app-20261126T121500Z.db"}
+	require.Equal(t, append([]string{"app-20261126T061500Z.db", "app-20261126T061500Z.db-lock"}, later...), files(t, folder))
 	require.NoError(t, backups.Prune(1, last))
-	require.Equal(t, []string{"app-20261126T061500Z.db", "app-20261126T061500Z.db-lock"}, files(t, folder), "the last one made is kept")
+	require.Equal(t, append([]string{"app-20261126T061500Z.db", "app-20261126T061500Z.db-lock"}, later...), files(t, folder),
+		"the last one made is kept, and so are later ones, from a clock that was wrong")
+	require.NoError(t, backups.Prune(1, list[3]))
+	require.Equal(t, []string{"app-20261126T061500Z.db-lock", "app-20261126T121500Z.db"}, files(t, folder))
+}
+
+func TestTheLastBackupIsNotOneOfTheFuture(t *testing.T) {
+	t.Parallel()
+	db, _, _, backups := filledDB(t)
+	for _, hour := range []int{3, 6, 9} {
+		_, err := backups.Add(t.Context(), db, at(hour))
+		require.NoError(t, err)
+	}
+	for _, test := range []struct{ now, last int }{{10, 9}, {9, 9}, {8, 6}, {3, 3}} {
+		last, err := backups.Last(at(test.now))
+		require.NoError(t, err)
+		require.Equal(t, at(test.last).Truncate(time.Second), last.At)
+	}
+	last, err := backups.Last(at(2))
+	require.NoError(t, err)
+	require.Zero(t, last)
 }
 
 func TestABackupFolderLeavesOtherFilesAlone(t *testing.T) {

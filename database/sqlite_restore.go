@@ -275,7 +275,7 @@ func settle(ctx context.Context, path string) {
 // database goes before its log, so that a process beside, which looks whether the file is still there after it has
 // opened the log, never has a log of another file. The caller must hold the lock.
 func finishRestore(target string, step func(name string)) (kept string, err error) {
-	removeLeftovers(target)
+	removeCopies(target)
 	copied, err := os.Stat(target + restoring)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -311,17 +311,11 @@ func finishRestore(target string, step func(name string)) (kept string, err erro
 	return kept, disk.SyncDir(filepath.Dir(target))
 }
 
-// removeLeftovers removes the unfinished copies of restores that were killed.
-func removeLeftovers(target string) {
-	entries, err := os.ReadDir(filepath.Dir(target))
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), filepath.Base(target)+restoring+disk.Unfinished) {
-			_ = os.Remove(filepath.Join(filepath.Dir(target), entry.Name()))
-		}
-	}
+// removeCopies removes the unfinished copies of restores that were killed.
+func removeCopies(target string) {
+	folder, prefix := filepath.Dir(target), filepath.Base(target)+restoring+disk.Unfinished
+	entries, _ := os.ReadDir(folder)
+	_ = removeLeftovers(folder, entries, func(file fs.FileInfo) bool { return strings.HasPrefix(file.Name(), prefix) })
 }
 
 // moveAside renames a file, if there is one, and replaces none.
