@@ -14,7 +14,7 @@ import (
 )
 
 // backupJobs returns a job for each SQLite file that is served, which backs it up, and exports the age of its last backup.
-func backupJobs(cfg Config, opened databases, metrics *telemetry.Metrics, log *slog.Logger) (jobs []worker.Job) {
+func backupJobs(ctx context.Context, cfg Config, opened databases, metrics *telemetry.Metrics, log *slog.Logger) (jobs []worker.Job) {
 	if cfg.Backups.Folder == "" {
 		return nil
 	}
@@ -32,7 +32,7 @@ func backupJobs(cfg Config, opened databases, metrics *telemetry.Metrics, log *s
 			db: opened[cfg.modulesOn(url)[0]], folder: database.NewBackupFolder(cfg.Backups.Folder, url),
 			every: cfg.Backups.Every, keep: cfg.Backups.Keep, now: time.Now, log: log.With("modules", label),
 		}
-		_, _ = b.find() // for the metric; the job reports its error
+		_, _ = b.find(ctx) // for the metric; the job reports its error
 		metrics.WatchBackups(label, func() int64 { return b.last.Load() })
 		jobs = append(jobs, b.job(name))
 	}
@@ -66,7 +66,7 @@ func (b *backups) job(name string) worker.Job {
 
 // run makes a backup if one is due, and then removes those that are too many.
 func (b *backups) run(ctx context.Context) error {
-	last, err := b.find()
+	last, err := b.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,9 +80,14 @@ func (b *backups) run(ctx context.Context) error {
 	return b.folder.Prune(b.keep, last)
 }
 
-// find returns the last backup, or none.
-func (b *backups) find() (last database.StoredBackup, err error) {
+// find returns the last backup, or none. It fails if that is of another database, whose backups count for nothing here.
+func (b *backups) find(ctx context.Context) (last database.StoredBackup, err error) {
 	last, err = b.folder.Last(b.now())
+	if err == nil && last.Path != "" {
+		if err = b.folder.RequireOwn(ctx, b.db, last); err != nil {
+			last = database.StoredBackup{}
+		}
+	}
 	if last.At.IsZero() {
 		b.last.Store(0)
 	} else {

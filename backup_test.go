@@ -101,6 +101,28 @@ func TestBackupsFromTheFutureTakeNoPlaceOfOthers(t *testing.T) {
 	require.Equal(t, []string{"10T03", "11T03", "28T03", "29T03"}, times(t, folder))
 }
 
+func TestTheBackupsOfAnotherServiceAreNotThoseOfThisOne(t *testing.T) {
+	t.Parallel()
+	first, _, folder, clock, _ := scheduled(t)
+	second, _, _, _, log := scheduled(t) // whose file has the same name
+	second.folder, second.keep = first.folder, 1
+	second.now = first.now
+	require.NoError(t, first.run(t.Context()))
+	*clock = clock.Add(day)
+	require.NoError(t, first.run(t.Context()))
+	for range 2 {
+		_, err := second.job("backup").Do(t.Context())
+		require.EqualError(t, err, "BACKUP_DIR: "+folder+"/app-20261127T031500Z.db is a backup of another database: "+
+			"give each database a folder of its own, or move away the backups of one that is no longer used")
+		require.Zero(t, second.last.Load())
+		require.Equal(t, []string{"26T03", "27T03"}, times(t, folder))
+		*clock = clock.Add(day)
+	}
+	require.Empty(t, log.String())
+	require.NoError(t, first.run(t.Context()))
+	require.Equal(t, []string{"26T03", "27T03", "29T03"}, times(t, folder))
+}
+
 func TestABackupThatFailsHarmsNoOther(t *testing.T) {
 	t.Parallel()
 	b, file, folder, clock, log := scheduled(t)
@@ -214,7 +236,7 @@ func TestEachFileIsBackedUpAndAServerIsNot(t *testing.T) {
 		DatabaseURLs: map[string]string{"user": "postgres://host/db", "order": env["ORDER_DATABASE_URL"]},
 	}
 	log.Reset()
-	jobs := backupJobs(mixed, s.databases, (*telemetry.Metrics)(nil), slog.New(slog.NewTextHandler(&log, nil)))
+	jobs := backupJobs(t.Context(), mixed, s.databases, (*telemetry.Metrics)(nil), slog.New(slog.NewTextHandler(&log, nil)))
 	require.Len(t, jobs, 1)
 	require.Equal(t, "backup_order", jobs[0].Name)
 	require.Contains(t, log.String(), `level=WARN msg="BACKUP_DIR has no backups of PostgreSQL`)

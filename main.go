@@ -158,7 +158,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if s.accounts, err = openAccounts(ctx, cfg, s.databases); err != nil {
 		return nil, err
 	}
-	s.jobs = append(s.accounts.jobs(), backupJobs(cfg, s.databases, s.metrics, log)...)
+	s.jobs = append(s.accounts.jobs(), backupJobs(ctx, cfg, s.databases, s.metrics, log)...)
 	s.metrics.WatchSessions(s.accounts.ended.Len)
 	tokens, secretSource, err := newTokens(cfg, s.accounts, log)
 	if err != nil {

@@ -62,7 +62,7 @@ func (db *DB) Verify(ctx context.Context) (damage []Damage, complete bool, err e
 // remedies holds the errors of Open and Migrate whose text is a remedy, or a fault, a colon and the remedy.
 var remedies = []error{
 	errDiskFull, errInUse, errForeign, errNewer, errNoAccess, errDamaged, errLogAlone, errNoServer, ErrPending, errOldProgram,
-	errNoBackupAccess, errNoBackupRoom,
+	errNoBackupAccess, errNoBackupRoom, errOtherSource,
 }
 
 // Explain returns the text of an error, without a remedy that is in it, and that remedy, or "".

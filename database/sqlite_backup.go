@@ -33,7 +33,7 @@ func Backup(ctx context.Context, url, path string) error {
 	return nil
 }
 
-// Backup is like the function Backup, but takes longer, so that calls of the DB do not. It fails as well if the file was
+// Backup is like the function Backup, but takes longer, so that calls of the DB hardly do. It fails as well if the file was
 // moved, deleted or replaced while it is open: the copy would be of another one.
 func (db *DB) Backup(ctx context.Context, path string) error {
 	return db.engine.backup(ctx, path)
@@ -150,13 +150,14 @@ func vacuumInto(ctx context.Context, source string, mode sqlite.Mode, file *os.F
 	return nil
 }
 
-// pace says how a backup shares cores and disk with requests, so that these do not wait for it.
+// pace says how a backup shares cores and disk with requests, so that these hardly wait for it.
 type pace struct {
 	work, rest time.Duration // in turn; without a rest it works all the time
 	flush      int64         // how many bytes are written before they are flushed: a commit may wait behind such a flush
 }
 
-// gentle leaves requests two thirds of a core. A single flush at the end held up commits for 80 ms with 150 MB.
+// gentle leaves requests two thirds of a core. With a single flush at the end, the slowest create beside a
+// backup of a million orders took 236 ms.
 var gentle = pace{work: time.Millisecond, rest: 2 * time.Millisecond, flush: 4 << 20}
 
 // progressSteps is how often SQLite calls a pacer: some 20 times a millisecond.

@@ -17,7 +17,7 @@ import (
 
 // BackupFolder keeps backups of one SQLite file, each named by the file and by the time in UTC at which it was begun:
 // app-20261126T031500Z.db is one of app.db. Other files in the folder are left alone, and other databases may share it
-// if their files have other names. It must not be used concurrently.
+// if their files have other names: RequireOwn tells if one has the same name. It must not be used concurrently.
 type BackupFolder struct {
 	folder    string
 	file      string // the SQLite file
@@ -85,7 +85,7 @@ func (f BackupFolder) Ready() error {
 	return f.requireRoom(f.size())
 }
 
-// Add makes a backup of db, the database that the folder is for, as [DB.Backup] does. It first removes what is left of
+// Add makes a backup of db, the database that the folder is for, as [DB.Backup] does, and marks db as its source. It first removes what is left of
 // backups that were interrupted. It fails before it has written anything if the disk has no room for a backup and for
 // some more, which the service may need on the same disk.
 func (f BackupFolder) Add(ctx context.Context, db *DB, at time.Time) (StoredBackup, error) {
@@ -95,6 +95,9 @@ func (f BackupFolder) Add(ctx context.Context, db *DB, at time.Time) (StoredBack
 		return backup, err
 	}
 	if err := f.requireRoom(f.size()); err != nil {
+		return backup, err
+	}
+	if err := ensureSource(ctx, db); err != nil {
 		return backup, err
 	}
 	if err := db.Backup(ctx, backup.Path); err != nil {

@@ -72,6 +72,29 @@ func TestBackupsAreNamedByTheirTimeAndTheOldestGoFirst(t *testing.T) {
 	require.Equal(t, []string{"app-20261126T061500Z.db-lock", "app-20261126T121500Z.db"}, files(t, folder))
 }
 
+func TestBackupsOfADatabaseOfTheSameNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	db, _, _, backups := filledDB(t)
+	other, _, _, elsewhere := filledDB(t)
+	made, err := backups.Add(t.Context(), db, at(3))
+	require.NoError(t, err)
+	requireForeign := func() {
+		fault, remedy := database.Explain(backups.RequireOwn(t.Context(), other, made))
+		require.Equal(t, made.Path+" is a backup of another database", fault)
+		require.Contains(t, remedy, "give each database a folder of its own")
+		require.NoError(t, backups.RequireOwn(t.Context(), db, made))
+	}
+	requireForeign()
+	theirs, err := elsewhere.Add(t.Context(), other, at(3))
+	require.NoError(t, err)
+	requireForeign()
+	require.NoError(t, elsewhere.RequireOwn(t.Context(), other, theirs))
+	require.Error(t, elsewhere.RequireOwn(t.Context(), db, theirs))
+
+	require.NoError(t, os.WriteFile(made.Path, []byte("of no database at all"), 0o600))
+	require.NoError(t, backups.RequireOwn(t.Context(), other, made))
+}
+
 func TestTheLastBackupIsNotOneOfTheFuture(t *testing.T) {
 	t.Parallel()
 	db, _, _, backups := filledDB(t)
