@@ -34,7 +34,7 @@ func examine(ctx context.Context, in invocation) error {
 	cfg := readConfig(s)
 	cfg.requireSecret(s)
 	cfg.requireBackups(s)
-	cfg.Misspelled = s.Misspelled()
+	cfg.Misspelled, cfg.SecretFiles = s.Misspelled(), secretFiles(s)
 	checks := doctorChecks(cfg, s.Err())
 	lines := in.stdout
 	if *asJSON {

@@ -33,9 +33,9 @@ type Config struct {
 	AccountsURL     string            // the database of the accounts, whether they are served or not
 	WatchAccounts   bool              // AccountsURL is given although accounts are not served
 	Database        database.Options
-	Secret          []byte // empty: keep one in SecretPath
-	SecretPath      string // beside the SQLite file; empty on PostgreSQL
-	SecretFile      string // JWT_SECRET_FILE, for the doctor
+	Secret          []byte       // empty: keep one in SecretPath
+	SecretPath      string       // beside the SQLite file; empty on PostgreSQL
+	SecretFiles     []secretFile // of any setting, for the doctor
 	PreviousSecret  []byte
 	TokenTTL        time.Duration
 	SessionTTL      time.Duration
@@ -198,7 +198,7 @@ func readSecrets(s *settings.Reader, cfg *Config) {
 		settings.Fallback{}, show))
 	cfg.PreviousSecret = []byte(s.Secret("JWT_SECRET_PREVIOUS", "a secret that still verifies tokens but signs no more",
 		settings.Fallback{}, show))
-	cfg.SecretPath, cfg.SecretFile = secretPath(cfg.databaseURLs()), s.Lookup("JWT_SECRET_FILE")
+	cfg.SecretPath = secretPath(cfg.databaseURLs())
 }
 
 // secretPath returns where a secret is kept that the settings do not give: beside the SQLite file of the first

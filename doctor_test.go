@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,6 +177,51 @@ func TestTheDoctorLooksAtTheSecret(t *testing.T) {
 			requireOnly(t, settings, test.want)
 			_, err := os.Stat(path)
 			require.Equal(t, test.text == "", os.IsNotExist(err), "it made a secret")
+		})
+	}
+}
+
+func TestTheDoctorLooksAtAllSecretsOfTheSettings(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	well, folder := installed(t, url), t.TempDir() // which others may enter
+	inFile := func(text string, mode os.FileMode) string {
+		file, err := os.CreateTemp(folder, "secret")
+		require.NoError(t, err)
+		_, err = file.WriteString(text)
+		require.NoError(t, err)
+		require.NoError(t, file.Chmod(mode))
+		require.NoError(t, file.Close())
+		return file.Name()
+	}
+	smtp := []string{"SMTP_URL_FILE", inFile("smtp://me:hunter2@127.0.0.1:1", 0o644), "MAIL_FROM", "shop@shop.example", "RESET_URL", "https://shop.example/?t={token}"}
+	for name, test := range map[string]struct {
+		settings []string
+		want     string
+	}{
+		"a previous one that is weak": {[]string{"JWT_SECRET_PREVIOUS", strings.Repeat("ab", 20)},
+			`warning +secret +JWT_SECRET_PREVIOUS has only 2 different characters, so it may be guessed → unset it, .*`},
+		"a previous one in a file": {[]string{"JWT_SECRET_PREVIOUS_FILE", inFile(aSecret, 0o644)},
+			`warning +secret +all users can read or change \S+: -rw-r--r-- → chmod 600 \S+; if somebody has read it, a new secret is due`},
+		"a previous one in a file of a group": {[]string{"JWT_SECRET_PREVIOUS_FILE", inFile(aSecret, 0o640)}, ``},
+		"the URL of the database":             {[]string{"DATABASE_URL", "", "DATABASE_URL_FILE", inFile(url, 0o604)}, `warning +secret +all users can read or change .*`},
+		"one that only its owner can read":    {[]string{"JWT_SECRET", "", "JWT_SECRET_FILE", inFile(aSecret, 0o600)}, ``},
+		"the password of the mail server":     {smtp, `warning +secret +all users can read or change .*`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := maps.Clone(well)
+			for i := 0; i < len(test.settings); i += 2 {
+				settings[test.settings[i]] = test.settings[i+1]
+			}
+			text, _ := doctorSays(t, settings)
+			lines := regexp.MustCompile(`(?m)^(warning|fault) +secret .*$`).FindAllString(text, -1)
+			if test.want == "" {
+				require.Empty(t, lines)
+				return
+			}
+			require.Len(t, lines, 1, text)
+			require.Regexp(t, `^`+test.want+`$`, lines[0])
 		})
 	}
 }

@@ -31,6 +31,8 @@ func CheckSecret(secret []byte) error {
 		return errors.New("is the tutorial's secret, which everybody knows")
 	case 4*bytes.Count(secret, []byte{0}) >= len(secret): // random bytes have far fewer zeros
 		return errors.New("is in UTF-16, so its bytes are not those of the same text elsewhere: save it in UTF-8")
+	case len(secret) == 1:
+		return fmt.Errorf("has 1 byte and needs at least %d", minSecret)
 	case len(secret) < minSecret:
 		return fmt.Errorf("has %d bytes and needs at least %d", len(secret), minSecret)
 	}
@@ -70,24 +72,18 @@ func LoadSecret(fromSettings []byte, path string) (Secret, error) {
 		source = "new file " + path
 	}
 	return Secret{
-		Value: value, Source: source, Exposed: exposed(filepath.Dir(path)), ExposedFile: exposedFile(path),
+		Value: value, Source: source, Exposed: exposed(filepath.Dir(path)), ExposedFile: ExposedFile(path),
 	}, nil
 }
 
-// InspectSecret returns what LoadSecret would, but creates nothing: the error wraps fs.ErrNotExist if there is no file. If
-// the secret of the settings comes from a file, path is that of the file.
-func InspectSecret(fromSettings []byte, path string) (secret Secret, err error) {
-	secret = Secret{Value: fromSettings, Source: "settings"}
-	if len(fromSettings) == 0 {
-		if secret.Value, err = readSecret(path); err != nil {
-			return Secret{}, err
-		}
-		secret.Exposed = exposed(filepath.Dir(path))
+// InspectSecret returns what LoadSecret would return of the file at path, but creates nothing: the error wraps fs.ErrNotExist
+// if there is no file.
+func InspectSecret(path string) (Secret, error) {
+	value, err := readSecret(path)
+	if err != nil {
+		return Secret{}, err
 	}
-	if path != "" {
-		secret.Source, secret.ExposedFile = "file "+path, exposedFile(path)
-	}
-	return secret, nil
+	return Secret{Value: value, Source: "file " + path, Exposed: exposed(filepath.Dir(path)), ExposedFile: ExposedFile(path)}, nil
 }
 
 // exposed returns the mode of a folder if other users can list or change it, else 0. Windows reports such a mode for any
@@ -100,9 +96,9 @@ func exposed(folder string) fs.FileMode {
 	return info.Mode()
 }
 
-// exposedFile returns the mode of the file at path, or of the file that it links to, if other users can read or change
+// ExposedFile returns the mode of the file at path, or of the file that it links to, if other users can read or change
 // it, else 0. They need to enter its folder as well.
-func exposedFile(path string) fs.FileMode {
+func ExposedFile(path string) fs.FileMode {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil || runtime.GOOS == "windows" {
 		return 0

@@ -80,6 +80,7 @@ func TestLoadSecret(t *testing.T) {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, "short\n", string(text))
+		require.EqualError(t, auth.CheckSecret([]byte("s")), "has 1 byte and needs at least 32")
 	})
 	t.Run("creates no folder", func(t *testing.T) {
 		_, err := auth.LoadSecret(nil, filepath.Join(t.TempDir(), "nowhere", "jwt_secret"))

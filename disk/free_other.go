@@ -7,7 +7,3 @@ import "errors"
 // Free returns how many bytes this user may still write to the file system of the folder at path. Its error wraps
 // errors.ErrUnsupported on systems other than Linux and macOS.
 func Free(string) (bytes int64, err error) { return 0, errors.ErrUnsupported }
-
-// Writable returns an error unless this user may make files in the folder at path. A file system that is mounted read-only
-// refuses root as well. Systems other than Linux and macOS do not say, and Writable returns nil.
-func Writable(string) error { return nil }
