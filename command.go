@@ -51,7 +51,7 @@ func commands() []command {
 		{"grant", "[--customer] NAME", "make the account NAME staff, or a customer again, while the service runs", -1, configured(grant)},
 		{"passwd", "NAME", "set the password of the account NAME, while the service runs", 1, configured(passwd)},
 		{"webhook-secret", "", "print a new secret to sign webhooks with, for WEBHOOK_SECRET and for the receivers", 0, webhookSecret},
-		{"doctor", "[--json]", "look for what is wrong, beside the service, and say how to cure it", -1, examine},
+		{"doctor", "[--json]", "look for what is wrong, beside the service, and say how to cure it", -1, runDoctor},
 		{"healthcheck", "", "ask the service on this machine whether it is alive", 0, configured(healthcheck)},
 		{"config", "", "show the settings in effect and where each comes from", 0, showConfig},
 		{"version", "", "show what this program was built from", 0, func(_ context.Context, in invocation) error {
@@ -73,6 +73,11 @@ func configured(work func(ctx context.Context, cfg Config, in invocation) error)
 		return work(ctx, cfg, in)
 	}
 }
+
+// exitStatus is the error of a command that has said everything itself.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // errUsage is wrapped by errors about the command line.
 var errUsage = errors.New("usage: userorder [command]")

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"userorder/database"
@@ -17,13 +17,8 @@ import (
 // checkTime bounds each check of the doctor.
 const checkTime = 10 * time.Second
 
-// exitStatus is the error of a command that has said everything itself.
-type exitStatus int
-
-func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
-
-// examine runs the checks of the doctor beside a service that may run. Its error is the exit status.
-func examine(ctx context.Context, in invocation) error {
+// runDoctor runs the checks of the doctor beside a service that may run. Its error is the exit status.
+func runDoctor(ctx context.Context, in invocation) error {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	asJSON := flags.Bool("json", false, "")
@@ -64,8 +59,8 @@ type check = func(ctx context.Context, cfg Config) []doctor.Finding
 // program can be checked.
 func doctorChecks(cfg Config, invalid error) []doctor.Check {
 	var checks []doctor.Check
-	add := func(name string, look check) {
-		checks = append(checks, doctor.Check{Name: name, Look: func(ctx context.Context) []doctor.Finding { return look(ctx, cfg) }})
+	add := func(name string, run check) {
+		checks = append(checks, doctor.Check{Name: name, Run: func(ctx context.Context) []doctor.Finding { return run(ctx, cfg) }})
 	}
 	add("settings", checkSettings(invalid))
 	add("program", checkProgram)
@@ -79,9 +74,9 @@ func doctorChecks(cfg Config, invalid error) []doctor.Check {
 		if len(urls) > 1 {
 			suffix = " " + cfg.labelOf(url)
 		}
-		d := &examined{url: url}
+		d := &checkedDatabase{url: url}
 		for _, c := range d.checks() {
-			add(c.name+suffix, c.look)
+			add(c.name+suffix, c.run)
 		}
 	}
 	add("sessions", checkSessions)
@@ -91,21 +86,29 @@ func doctorChecks(cfg Config, invalid error) []doctor.Check {
 	return checks
 }
 
-// openExamined calls look with the database at url, which is open meanwhile.
-func openExamined(ctx context.Context, url string, look func(db *database.DB) []doctor.Finding) (found []doctor.Finding, err error) {
+// openReadOnly calls use with the database at url, which is open meanwhile.
+func openReadOnly(ctx context.Context, url string, use func(db *database.DB) []doctor.Finding) (found []doctor.Finding, err error) {
 	db, err := database.Open(ctx, url, database.Options{ReadOnly: true, PoolSize: 2})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return look(db), nil
+	return use(db), nil
 }
 
 // failed returns the fault that something could not be found out.
 func failed(err error) []doctor.Finding {
-	fault, remedy := database.Explain(err)
-	if remedy == "" {
-		remedy = "look into the log of the service, and run it again"
+	return []doctor.Finding{fault(err, "look into the log of the service, and run it again")}
+}
+
+// fault returns an error as a fault, with a remedy if neither the error nor its cause has one.
+func fault(err error, remedy string) doctor.Finding {
+	found, own := database.Explain(err)
+	switch {
+	case own != "":
+		remedy = own
+	case errors.Is(err, fs.ErrPermission):
+		remedy = "run it as the user of the service"
 	}
-	return []doctor.Finding{doctor.Fail(remedy, "%s", fault)}
+	return doctor.Fail(remedy, "%s", found)
 }

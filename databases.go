@@ -94,12 +94,20 @@ func (c *Config) onlyDatabaseURL() (string, error) {
 	return urls[0], nil
 }
 
-// modulesOn names the modules that are served from the database at url.
-func (c *Config) modulesOn(url string) (names []string) {
+// servedFrom returns the modules that are served from the database at url.
+func (c *Config) servedFrom(url string) (served []module) {
 	for _, m := range c.served() {
 		if c.DatabaseURLs[m.name] == url {
-			names = append(names, m.name)
+			served = append(served, m)
 		}
+	}
+	return served
+}
+
+// modulesOn names the modules that are served from the database at url.
+func (c *Config) modulesOn(url string) (names []string) {
+	for _, m := range c.servedFrom(url) {
+		names = append(names, m.name)
 	}
 	return names
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,8 +24,8 @@ const (
 	clockWarning, clockFault = 2 * time.Second, 30 * time.Second
 )
 
-// examined is a database that checks look at, each for itself: one that hangs keeps nothing that the next one needs.
-type examined struct {
+// checkedDatabase is a database that each check opens for itself: one that hangs keeps nothing that the next one needs.
+type checkedDatabase struct {
 	url         string
 	unreachable atomic.Bool // as the check of the database has found
 	stale       atomic.Bool // its tables are not those of this program, as the check of the schema has found
@@ -34,12 +33,12 @@ type examined struct {
 
 type namedCheck struct {
 	name string
-	look check
+	run  check
 }
 
-// checks returns the checks of a database. Those after the first do nothing if it is unreachable, and those after that of
-// the schema if the tables are not the right ones.
-func (d *examined) checks() []namedCheck {
+// checks returns the checks of a database. Those that open it do nothing if the first has found it unreachable, and those that
+// read its tables if that of the schema has found others.
+func (d *checkedDatabase) checks() []namedCheck {
 	checks := []namedCheck{
 		{"database", d.checkReachable},
 		{"damage", d.open(d.checkDamage)},
@@ -48,7 +47,7 @@ func (d *examined) checks() []namedCheck {
 		{"clock", d.migrated(d.checkClock)},
 	}
 	if path, ok := database.SQLitePath(d.url); ok {
-		f := examinedFile(path)
+		f := checkedFile(path)
 		return append(checks, namedCheck{"log", f.checkLog}, namedCheck{"files", f.checkFiles}, namedCheck{"backup", d.checkBackup})
 	}
 	return append(checks, namedCheck{"keys", d.migrated(d.checkKeys)}, namedCheck{"encoding", d.open(d.checkEncoding)})
@@ -57,12 +56,12 @@ func (d *examined) checks() []namedCheck {
 // databaseCheck is a check with the open database.
 type databaseCheck = func(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding
 
-func (d *examined) open(look databaseCheck) check {
+func (d *checkedDatabase) open(run databaseCheck) check {
 	return func(ctx context.Context, cfg Config) []doctor.Finding {
 		if d.unreachable.Load() {
 			return nil
 		}
-		found, err := openExamined(ctx, d.url, func(db *database.DB) []doctor.Finding { return look(ctx, cfg, db) })
+		found, err := openReadOnly(ctx, d.url, func(db *database.DB) []doctor.Finding { return run(ctx, cfg, db) })
 		if err != nil {
 			return failed(err)
 		}
@@ -70,8 +69,8 @@ func (d *examined) open(look databaseCheck) check {
 	}
 }
 
-func (d *examined) migrated(look databaseCheck) check {
-	opened := d.open(look)
+func (d *checkedDatabase) migrated(run databaseCheck) check {
+	opened := d.open(run)
 	return func(ctx context.Context, cfg Config) []doctor.Finding {
 		if d.stale.Load() {
 			return nil
@@ -80,19 +79,23 @@ func (d *examined) migrated(look databaseCheck) check {
 	}
 }
 
-func (d *examined) checkReachable(ctx context.Context, cfg Config) []doctor.Finding {
-	found, err := openExamined(ctx, d.url, func(db *database.DB) []doctor.Finding {
+func (d *checkedDatabase) checkReachable(ctx context.Context, cfg Config) []doctor.Finding {
+	if found := judgeFile(d.url); found != nil {
+		d.unreachable.Store(true)
+		return found
+	}
+	found, err := openReadOnly(ctx, d.url, func(db *database.DB) []doctor.Finding {
 		c, err := db.Examine(ctx)
 		switch {
 		case err != nil:
 			return failed(err)
-		case c.Major != 0 && c.Major < testedPostgres:
+		case c.Engine == database.SQLite:
+			return []doctor.Finding{doctor.Well("%s, SQLite %s, %s", database.Redact(d.url), database.SQLiteVersion(), bytesText(c.Size))}
+		case c.Major < testedPostgres:
 			return []doctor.Finding{doctor.Warn("upgrade the server (https://www.postgresql.org/support/versioning/)",
 				"%s is on PostgreSQL %d; the oldest version that is tested is %d", database.Redact(d.url), c.Major, testedPostgres)}
-		case c.Major != 0:
-			return []doctor.Finding{doctor.Well("%s, PostgreSQL %d, %s", database.Redact(d.url), c.Major, bytesText(c.Size))}
 		}
-		return []doctor.Finding{doctor.Well("%s, SQLite %s, %s", database.Redact(d.url), database.SQLiteVersion(), bytesText(c.Size))}
+		return []doctor.Finding{doctor.Well("%s, PostgreSQL %d, %s", database.Redact(d.url), c.Major, bytesText(c.Size))}
 	})
 	if err == nil {
 		return found
@@ -102,14 +105,22 @@ func (d *examined) checkReachable(ctx context.Context, cfg Config) []doctor.Find
 		remedy := "start the service, which makes a new one; if there was one, " + cfg.settingOf(d.url) + " names another path, or restore a backup"
 		return []doctor.Finding{doctor.Fail(remedy, "there is no file %s", strings.TrimPrefix(d.url, "sqlite:"))}
 	}
-	fault, remedy := database.Explain(err)
-	if remedy == "" {
-		remedy = "correct " + cfg.settingOf(d.url) + ", or what it names"
-	}
-	return []doctor.Finding{doctor.Fail(remedy, "%s", fault)}
+	return []doctor.Finding{fault(err, "correct "+cfg.settingOf(d.url)+", or what it names")}
 }
 
-func (d *examined) checkDamage(ctx context.Context, _ Config, db *database.DB) []doctor.Finding {
+// judgeFile finds a file that a start of the service would replace or fill.
+func judgeFile(url string) []doctor.Finding {
+	if copied := database.InterruptedRestore(url); copied != "" {
+		return []doctor.Finding{doctor.Warn("start the service, which puts it in place", "a restore was interrupted: %s is complete", copied)}
+	}
+	if database.IsEmptied(url) {
+		return []doctor.Finding{doctor.Fail("restore a backup if there was a database; if not, start the service, which fills it",
+			"%s is empty", strings.TrimPrefix(url, "sqlite:"))}
+	}
+	return nil
+}
+
+func (d *checkedDatabase) checkDamage(ctx context.Context, _ Config, db *database.DB) []doctor.Finding {
 	ctx, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
 	damage, complete, err := db.Verify(ctx)
@@ -130,48 +141,47 @@ func (d *examined) checkDamage(ctx context.Context, _ Config, db *database.DB) [
 	return found
 }
 
-func (d *examined) checkSchema(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding {
+func (d *checkedDatabase) checkSchema(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding {
 	var found []doctor.Finding
-	for _, m := range cfg.served() {
-		if cfg.DatabaseURLs[m.name] != d.url {
-			continue
-		}
+	for _, m := range cfg.servedFrom(d.url) {
 		err := m.migrate(ctx, db) // which only checks
 		if err == nil {
 			found = append(found, doctor.Well("the tables of %s are up to date", m.name))
 			continue
 		}
 		d.stale.Store(true)
-		fault, remedy := database.Explain(err)
-		switch pending := errors.Is(err, database.ErrPending); {
-		case pending && !cfg.Database.CheckOnly:
-			found = append(found, doctor.Warn("start this version of the service, or run userorder migrate", "%s", fault))
-		case pending:
-			found = append(found, doctor.Fail("run userorder migrate, since AUTO_MIGRATE is false", "%s", fault))
+		switch found = append(found, fault(err, "look into the log of the service, and run it again")); {
+		case !errors.Is(err, database.ErrPending):
+		case cfg.Database.CheckOnly:
+			found[len(found)-1].Remedy = "run userorder migrate, since AUTO_MIGRATE is false"
 		default:
-			found = append(found, doctor.Fail(remedy, "%s", fault))
+			found[len(found)-1].State, found[len(found)-1].Remedy = doctor.Warning, "start this version of the service, or run userorder migrate"
 		}
 	}
 	return found
 }
 
-func (d *examined) checkKeys(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding {
-	for _, m := range cfg.served() {
-		if cfg.DatabaseURLs[m.name] != d.url {
-			continue
-		}
-		if err := db.RequireNewKeys(ctx, m.tables); err != nil {
-			fault, statement, known := strings.Cut(err.Error(), ": run ")
+func (d *checkedDatabase) checkKeys(ctx context.Context, cfg Config, db *database.DB) (found []doctor.Finding) {
+	for _, m := range cfg.servedFrom(d.url) {
+		for _, table := range m.tables {
+			err := db.RequireNewKeys(ctx, []database.Table{table})
+			if err == nil {
+				continue
+			}
+			behind, statement, known := strings.Cut(err.Error(), ": run ")
 			if !known {
 				return failed(err)
 			}
-			return []doctor.Finding{doctor.Fail("run "+statement, "%s", fault)}
+			found = append(found, doctor.Fail("run "+statement, "%s", behind))
 		}
 	}
-	return []doctor.Finding{doctor.Well("no sequence is behind its table")}
+	if found == nil {
+		found = append(found, doctor.Well("no sequence is behind its table"))
+	}
+	return found
 }
 
-func (d *examined) checkEncoding(ctx context.Context, _ Config, db *database.DB) []doctor.Finding {
+func (d *checkedDatabase) checkEncoding(ctx context.Context, _ Config, db *database.DB) []doctor.Finding {
 	c, err := db.Examine(ctx)
 	switch {
 	case err != nil:
@@ -184,63 +194,39 @@ func (d *examined) checkEncoding(ctx context.Context, _ Config, db *database.DB)
 }
 
 // checkClock compares this machine's clock with that of a PostgreSQL server, and with the newest rows.
-func (d *examined) checkClock(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding {
+func (d *checkedDatabase) checkClock(ctx context.Context, cfg Config, db *database.DB) (found []doctor.Finding) {
 	c, err := db.Examine(ctx)
 	if err != nil {
 		return failed(err)
 	}
-	if found, differs := judgeClock(c.Ahead.Abs(), "the clock of the database differs by"); differs {
-		return []doctor.Finding{found}
-	}
-	for _, m := range cfg.served() {
-		if cfg.DatabaseURLs[m.name] != d.url {
-			continue
-		}
+	found = judgeClock(c.Ahead.Abs(), "the clock of the database differs by")
+	for _, m := range cfg.servedFrom(d.url) {
 		newest, err := m.newest(ctx, db)
 		if err != nil {
-			return failed(err)
+			return append(found, failed(err)...)
 		}
 		what := fmt.Sprintf("the newest row of %s is of %s, ahead of this clock by", m.name, newest.UTC().Format(time.RFC3339))
-		if found, differs := judgeClock(time.Until(newest), what); differs {
-			return []doctor.Finding{found}
-		}
+		found = append(found, judgeClock(time.Until(newest), what)...)
 	}
-	if c.Major != 0 {
-		return []doctor.Finding{doctor.Well("that of the database agrees within %s, and no row is of the future", clockWarning)}
+	switch {
+	case found != nil:
+	case c.Engine == database.SQLite:
+		found = append(found, doctor.Well("no row is of the future"))
+	default:
+		found = append(found, doctor.Well("that of the database agrees within %s, and no row is of the future", clockWarning))
 	}
-	return []doctor.Finding{doctor.Well("no row is of the future")}
+	return found
 }
 
-func judgeClock(difference time.Duration, what string) (found doctor.Finding, differs bool) {
+// judgeClock returns nothing if a difference is small.
+func judgeClock(difference time.Duration, what string) []doctor.Finding {
 	const remedy = "synchronize the clocks of all machines, by NTP"
 	rounded := difference.Round(100 * time.Millisecond)
 	switch {
 	case difference > clockFault:
-		return doctor.Fail(remedy, "%s %s", what, rounded), true
+		return []doctor.Finding{doctor.Fail(remedy, "%s %s", what, rounded)}
 	case difference > clockWarning:
-		return doctor.Warn(remedy, "%s %s", what, rounded), true
+		return []doctor.Finding{doctor.Warn(remedy, "%s %s", what, rounded)}
 	}
-	return found, false
-}
-
-// bytesText returns a number of bytes for people.
-func bytesText(n int64) string {
-	const unit = 1024
-	value, units := float64(n), []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
-	for value >= unit && len(units) > 1 {
-		value, units = value/unit, units[1:]
-	}
-	if units[0] == "bytes" {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return fmt.Sprintf("%.1f %s", value, units[0])
-}
-
-// fileMode returns the mode of a file if other users can read or change it, else 0.
-func fileMode(path string) fs.FileMode {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode()&0o066 == 0 {
-		return 0
-	}
-	return info.Mode()
+	return nil
 }

@@ -105,6 +105,19 @@ func TestTheDoctorFindsWhatIsWrongWithASQLiteFile(t *testing.T) {
 		"a page is damaged": {func(t *testing.T, path string, _ map[string]string) {
 			damage(t, path)
 		}, `fault +damage +.*Tree \d+ page \d+.* → restore a backup, or save what is readable with sqlite3's \.recover`},
+		"it is empty": {func(t *testing.T, path string, _ map[string]string) {
+			require.NoError(t, os.Truncate(path, 0))
+		}, `fault +database +\S+test\.db is empty → restore a backup if there was a database; if not, start the service, which fills it`},
+		"a restore was interrupted at its end": {func(t *testing.T, path string, _ map[string]string) {
+			require.NoError(t, os.Rename(path, path+"-restoring"))
+		}, `warning +database +a restore was interrupted: \S+test\.db-restoring is complete → start the service, which puts it in place`},
+		"a restore was interrupted": {func(t *testing.T, path string, _ map[string]string) {
+			require.NoError(t, os.WriteFile(path+"-restoring", []byte("complete"), 0o600))
+		}, `warning +database +a restore was interrupted: .*`},
+		"others can read what a restore has kept": {func(t *testing.T, path string, _ map[string]string) {
+			require.NoError(t, os.WriteFile(path+".before-restore-20261126-031500", []byte("kept"), 0o600))
+			require.NoError(t, os.Chmod(path+".before-restore-20261126-031500", 0o640))
+		}, `warning +files +other users can read or change \S+\.before-restore-20261126-031500: -rw-r----- → chmod 600 \S+\.before-restore-20261126-031500`},
 		"others can read it": {func(t *testing.T, path string, _ map[string]string) {
 			require.NoError(t, os.Chmod(path, 0o644))
 		}, `warning +files +other users can read or change \S+test\.db: -rw-r--r-- → chmod 600 \S+test\.db, as the next start does`},
@@ -124,6 +137,34 @@ func TestTheDoctorFindsWhatIsWrongWithASQLiteFile(t *testing.T) {
 		"the folder of backups is gone": {func(_ *testing.T, path string, settings map[string]string) {
 			settings["BACKUP_DIR"] = path + "-backups"
 		}, `fault +backup +there is no folder \S+test\.db-backups: .* → correct BACKUP_DIR, .*`},
+		"others can read the backups": {func(t *testing.T, _ string, settings map[string]string) {
+			for _, day := range []string{"20261125", "20261124"} {
+				path := filepath.Join(settings["BACKUP_DIR"], "test-"+day+"T031500Z.db")
+				require.NoError(t, os.WriteFile(path, []byte("a backup"), 0o600))
+				require.NoError(t, os.Chmod(path, 0o644))
+			}
+		}, `warning +backup +other users can read or change \S+test-20261124T031500Z\.db: -rw-r--r--, and 1 more like it → chmod 600 \S+test-20261124T031500Z\.db \S+test-20261125T031500Z\.db`},
+		"others can replace the backups": {func(t *testing.T, _ string, settings map[string]string) {
+			require.NoError(t, os.Chmod(settings["BACKUP_DIR"], 0o777))
+		}, `fault +backup +other users can replace what is in \S+: drwxrwxrwx → chmod go-w \S+`},
+		"a backup has a name of the future": {func(t *testing.T, _ string, settings map[string]string) {
+			require.NoError(t, os.WriteFile(filepath.Join(settings["BACKUP_DIR"], "test-20990101T000000Z.db"), []byte("a backup"), 0o600))
+		}, `warning +backup +1 of 2 backups have a name of the future, from \S+test-20990101T000000Z\.db on → rename or remove .*`},
+		"there is no room for a backup": {func(t *testing.T, path string, _ map[string]string) {
+			require.NoError(t, os.Truncate(path, 8<<40)) // a hole
+		}, `fault +backup +the disk has no room for another backup in \S+: \d+ MB are free, and it needs 8388672 MB → make room, or keep fewer`},
+		"the backups are those of another database": {func(t *testing.T, path string, settings map[string]string) {
+			settings["BACKUP_DIR"] = t.TempDir()
+			other := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+			installed(t, other)
+			_, err := database.NewBackupFolder(settings["BACKUP_DIR"], other).Add(t.Context(), databasetest.Open(t, other), time.Now())
+			require.NoError(t, err)
+		}, `fault +backup +\S+Z\.db is a backup of another database → give each database a folder of its own, or .*`},
+		"a backup is overdue": {func(t *testing.T, _ string, settings map[string]string) {
+			settings["BACKUP_DIR"] = t.TempDir()
+			late := time.Now().UTC().Add(-24*time.Hour - 30*time.Minute).Format("20060102T150405Z")
+			require.NoError(t, os.WriteFile(filepath.Join(settings["BACKUP_DIR"], "test-"+late+".db"), []byte("a backup"), 0o600))
+		}, `warning +backup +the last backup, \S+\.db, is 24h30m\d+s old, and one is due every 24h0m0s → .*`},
 		"the last backup is old": {func(t *testing.T, _ string, settings map[string]string) {
 			settings["BACKUP_DIR"] = t.TempDir()
 			old := time.Now().UTC().Add(-40 * time.Hour).Format("20060102T150405Z")
@@ -143,7 +184,7 @@ func TestTheDoctorFindsWhatIsWrongWithASQLiteFile(t *testing.T) {
 	}
 }
 
-// contents returns a digest of each file in a folder but a -shm, which holds nothing that a -wal does not, and a log that is huge.
+// contents returns a digest of each file in a folder but a -shm, which holds nothing that a -wal does not, and what is huge.
 func contents(t *testing.T, folder string) map[string][32]byte {
 	t.Helper()
 	files, err := os.ReadDir(folder)
@@ -179,6 +220,28 @@ func damage(t *testing.T, path string) {
 	_, err = file.WriteAt([]byte(strings.Repeat("damage", 600)), (root-1)*4096+8)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
+}
+
+func TestEverySequenceThatIsBehindIsNamed(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Postgres(t)
+	settings := installed(t, url)
+	statement(t, url, "INSERT INTO orders (id, user_id, product, price, status, created_at) VALUES (1000, 1, 'p', 1, 'created', 1)")
+	statement(t, url, "INSERT INTO users (id, username, username_key, email, password_hash, created_at) VALUES (7, 'a', 'a', '', '', 1)")
+	statement(t, url, "INSERT INTO order_events (id, order_id, version, status, role, note, at) VALUES (9, 1000, 2, 'paid', 'staff', '', 1)")
+	text, status := doctorSays(t, settings)
+	require.Equal(t, 2, status, text)
+	require.Len(t, regexp.MustCompile(`(?m)^fault +keys +.* → run SELECT setval\(`).FindAllString(text, -1), 3, text)
+}
+
+func TestAllThatIsOfTheFutureIsNamed(t *testing.T) {
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		settings := installed(t, url)
+		statement(t, url, insertOrder, ago(-time.Hour))
+		statement(t, url, "INSERT INTO users (username, username_key, email, password_hash, created_at) VALUES ('a', 'a', '', '', $1)", ago(-time.Hour))
+		text, _ := doctorSays(t, settings)
+		require.Len(t, regexp.MustCompile(`(?m)^fault +clock +the newest row of (user|order) `).FindAllString(text, -1), 2, text)
+	})
 }
 
 func TestTheDoctorFindsWhatIsWrongWithAPostgreSQLDatabase(t *testing.T) {
@@ -263,6 +326,7 @@ func TestEachDatabaseHasItsChecks(t *testing.T) {
 	require.Equal(t, 1, status, text)
 	for _, line := range []string{
 		`ok +database user +\S+test\.db, .*`, `ok +schema user +the tables of user are up to date`, `ok +backup user +.*`,
+		`ok +space user +\S+ \S+ free; how much a day takes is unknown`, `ok +space order +\S+ \S+ free; the last day took 0 bytes`,
 		`ok +database order +\S+orders\.db, .*`, `ok +schema order +the tables of order are up to date`, `warning +backup order +there is no backup in .*`,
 	} {
 		require.Regexp(t, `(?m)^`+line+`$`, text)
@@ -285,11 +349,15 @@ func TestHowMuchSpaceIsEnough(t *testing.T) {
 		{6 << 30, 1 << 30, logRoom, doctor.Warning},
 		{1 << 30, 1 << 30, logRoom, doctor.Fault},
 		{0, 0, 0, doctor.OK},
+		{60 << 20, -1, logRoom, doctor.Fault},
+		{200 << 20, -1, logRoom, doctor.OK},
 	} {
 		found := judgeSpace(test.free, test.daily, test.log)
 		require.Equal(t, test.want, found.State, fmt.Sprint(test))
 		require.Equal(t, test.want == doctor.OK, found.Remedy == "")
 	}
+	require.Contains(t, judgeSpace(1<<40, -1, logRoom).Found, "free; how much a day takes is unknown")
+	require.Equal(t, "1 byte", bytesText(1))
 	require.Equal(t, "1023 bytes", bytesText(1023))
 	require.Equal(t, "1.5 KiB", bytesText(1536))
 	require.Equal(t, "2.0 TiB", bytesText(2<<40))

@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"userorder/database"
-	"userorder/disk"
 	"userorder/doctor"
 	"userorder/order"
 )
@@ -22,22 +24,23 @@ const (
 )
 
 // checkSpace compares the free space with what the last day took.
-func (d *examined) checkSpace(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding {
+func (d *checkedDatabase) checkSpace(ctx context.Context, cfg Config, db *database.DB) []doctor.Finding {
 	c, err := db.Examine(ctx)
 	switch {
 	case err != nil:
 		return failed(err)
-	case c.Major != 0:
+	case c.Engine == database.PostgreSQL:
 		return []doctor.Finding{doctor.Well("not checked: PostgreSQL does not tell how full its disk is")}
 	case c.Free < 0:
 		return []doctor.Finding{doctor.Well("not checked: this system does not tell how full the disk is")}
 	}
-	var daily int64
+	daily := int64(-1) // users take little, but nothing tells how much
 	if cfg.DatabaseURLs["order"] == d.url {
 		g, err := order.ReadGrowth(ctx, db, time.Now().Add(-day))
 		if err != nil {
 			return failed(err)
 		}
+		daily = 0
 		if g.All > 0 {
 			daily = int64(float64(c.Size) * float64(g.Since) / float64(g.All))
 		}
@@ -45,23 +48,27 @@ func (d *examined) checkSpace(ctx context.Context, cfg Config, db *database.DB) 
 	return []doctor.Finding{judgeSpace(c.Free, daily, max(0, logRoom-c.Log))}
 }
 
-// judgeSpace judges free bytes at a daily growth and with what the log still takes.
+// judgeSpace judges free bytes at a daily growth, which is negative if it is unknown, and with what the log still takes.
 func judgeSpace(free, daily, log int64) doctor.Finding {
 	const remedy = "make room, or move the database to a larger disk: when it is full, nothing is written any more"
-	const text = "%s free; the last day took %s"
+	text := bytesText(free) + " free; how much a day takes is unknown"
+	if daily >= 0 {
+		text = bytesText(free) + " free; the last day took " + bytesText(daily)
+	}
+	daily = max(0, daily)
 	switch {
 	case free < daily+log:
-		return doctor.Fail(remedy, text+", and the log needs %s", bytesText(free), bytesText(daily), bytesText(log))
+		return doctor.Fail(remedy, "%s, and the log needs %s", text, bytesText(log))
 	case free < 7*daily+2*log:
-		return doctor.Warn(remedy, text, bytesText(free), bytesText(daily))
+		return doctor.Warn(remedy, "%s", text)
 	}
-	return doctor.Well(text, bytesText(free), bytesText(daily))
+	return doctor.Well("%s", text)
 }
 
-// examinedFile is the path of a SQLite file.
-type examinedFile string
+// checkedFile is the path of a SQLite file.
+type checkedFile string
 
-func (f examinedFile) checkLog(context.Context, Config) []doctor.Finding {
+func (f checkedFile) checkLog(context.Context, Config) []doctor.Finding {
 	log, err := os.Stat(string(f) + "-wal")
 	switch {
 	case err != nil:
@@ -73,55 +80,73 @@ func (f examinedFile) checkLog(context.Context, Config) []doctor.Finding {
 	return []doctor.Finding{doctor.Well("%s", bytesText(log.Size()))}
 }
 
-// checkFiles looks for files of the database, or a folder, that other users can reach.
-func (f examinedFile) checkFiles(context.Context, Config) []doctor.Finding {
-	if _, err := os.Stat(string(f)); err != nil || runtime.GOOS == "windows" { // which has no such modes
+// checkFiles looks for files of the database, copies that a restore has kept, or a folder, that other users can reach.
+func (f checkedFile) checkFiles(context.Context, Config) []doctor.Finding {
+	if _, err := os.Stat(string(f)); err != nil {
 		return nil
 	}
-	var found []doctor.Finding
-	folder := filepath.Dir(string(f))
-	if info, err := os.Stat(folder); err == nil && info.Mode()&0o022 != 0 {
-		found = append(found, doctor.Fail("chmod go-w "+folder, "other users can replace what is in %s: %s", folder, info.Mode()))
-	}
+	found := judgeFolder(filepath.Dir(string(f)))
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if mode := fileMode(string(f) + suffix); mode != 0 {
-			path := string(f) + suffix
+		path := string(f) + suffix
+		if mode := fileMode(path); mode != 0 {
 			found = append(found, doctor.Warn("chmod 600 "+path+", as the next start does", "other users can read or change %s: %s", path, mode))
 		}
 	}
+	found = append(found, judgeModes(database.KeptCopies(string(f)))...)
 	if found == nil {
 		found = append(found, doctor.Well("nobody else can read or change them"))
 	}
 	return found
 }
 
-// checkBackup looks for the last backup of a SQLite file. Whoever makes backups in another way than by BACKUP_DIR is warned
-// all the same: nobody else can tell whether they happen.
-func (d *examined) checkBackup(_ context.Context, cfg Config) []doctor.Finding {
-	if cfg.Backups.Folder == "" {
-		return []doctor.Finding{doctor.Warn("set it to a folder on another disk", "BACKUP_DIR is not set: the service makes no backups")}
+// judgeFolder finds a folder in which other users can replace files.
+func judgeFolder(folder string) []doctor.Finding {
+	info, err := os.Stat(folder)
+	if err != nil || info.Mode()&0o022 == 0 || runtime.GOOS == "windows" { // which has no such modes
+		return nil
 	}
-	list, err := database.NewBackupFolder(cfg.Backups.Folder, d.url).List()
-	if err != nil {
-		return []doctor.Finding{doctor.Fail("correct BACKUP_DIR, or what it names", "%s", err)}
-	}
-	const remedy = "look for BACKUP_DIR in the log of the service"
-	var last database.StoredBackup
-	for _, backup := range list {
-		if !backup.At.After(time.Now()) {
-			last = backup
+	return []doctor.Finding{doctor.Fail("chmod go-w "+folder, "other users can replace what is in %s: %s", folder, info.Mode())}
+}
+
+// judgeModes finds copies of a database that other users can read or change: they have hashes of passwords as well.
+func judgeModes(paths []string) []doctor.Finding {
+	var exposed []string
+	for _, path := range paths {
+		if fileMode(path) != 0 {
+			exposed = append(exposed, path)
 		}
 	}
-	if last.Path == "" {
-		return []doctor.Finding{doctor.Warn(remedy+"; the first backup follows its start", "there is no backup in %s", cfg.Backups.Folder)}
+	if exposed == nil {
+		return nil
 	}
-	age := time.Since(last.At).Round(time.Second)
-	if age > cfg.Backups.Every+max(cfg.Backups.Every/2, 2*maxBackupDelay) {
-		return []doctor.Finding{doctor.Warn(remedy, "the last backup, %s, is %s old, and one is due every %s", last.Path, age, cfg.Backups.Every)}
+	more := ""
+	if len(exposed) > 1 {
+		more = fmt.Sprintf(", and %d more like it", len(exposed)-1)
 	}
-	if free, err := disk.Free(cfg.Backups.Folder); err == nil && free < last.Size+last.Size/4 {
-		return []doctor.Finding{doctor.Warn("make room, or lower BACKUP_KEEP", "%s has %s free, and the last backup took %s",
-			cfg.Backups.Folder, bytesText(free), bytesText(last.Size))}
+	return []doctor.Finding{doctor.Warn("chmod 600 "+strings.Join(exposed, " "), "other users can read or change %s: %s%s", exposed[0], fileMode(exposed[0]), more)}
+}
+
+// fileMode returns the mode of a file if other users can read or change it, else 0.
+func fileMode(path string) fs.FileMode {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&0o066 == 0 || runtime.GOOS == "windows" {
+		return 0
 	}
-	return []doctor.Finding{doctor.Well("%s, %s old, %s", last.Path, age, bytesText(last.Size))}
+	return info.Mode()
+}
+
+// bytesText returns a number of bytes for people.
+func bytesText(n int64) string {
+	const unit = 1024
+	if n == 1 {
+		return "1 byte"
+	}
+	value, units := float64(n), []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
+	for value >= unit && len(units) > 1 {
+		value, units = value/unit, units[1:]
+	}
+	if units[0] == "bytes" {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
 }

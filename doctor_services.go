@@ -21,7 +21,7 @@ func checkSessions(ctx context.Context, cfg Config) []doctor.Finding {
 		return []doctor.Finding{doctor.Warn("set it to the database of the accounts",
 			"USER_DATABASE_URL is not set: tokens of ended sessions are good here until they expire")}
 	}
-	found, err := openExamined(ctx, cfg.AccountsURL, func(db *database.DB) []doctor.Finding {
+	found, err := openReadOnly(ctx, cfg.AccountsURL, func(db *database.DB) []doctor.Finding {
 		ended, err := auth.LoadEnded(ctx, db, nil)
 		switch {
 		case err != nil && !errors.Is(err, database.ErrUnavailable) && cfg.serves(accountsModule):
@@ -39,11 +39,7 @@ func checkSessions(ctx context.Context, cfg Config) []doctor.Finding {
 	case cfg.serves(accountsModule):
 		return nil // the check of the database has said so
 	}
-	fault, remedy := database.Explain(err)
-	if remedy == "" {
-		remedy = "correct " + cfg.accountsSetting() + ", or what it names"
-	}
-	return []doctor.Finding{doctor.Fail(remedy, "%s", fault)}
+	return []doctor.Finding{fault(err, "correct "+cfg.accountsSetting()+", or what it names")}
 }
 
 // Webhooks that wait longer than this are a warning, or a fault: events are given up after 72 hours.
@@ -56,7 +52,7 @@ func checkWebhooks(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	case len(cfg.Webhooks.Endpoints) == 0:
 		return []doctor.Finding{doctor.Well("WEBHOOK_URLS is not set: none")}
 	}
-	_, _ = openExamined(ctx, cfg.DatabaseURLs["order"], func(db *database.DB) []doctor.Finding {
+	_, _ = openReadOnly(ctx, cfg.DatabaseURLs["order"], func(db *database.DB) []doctor.Finding {
 		if order.Migrate(ctx, db) == nil {
 			for _, to := range cfg.Webhooks.Endpoints {
 				found = append(found, checkWebhook(ctx, db, to))

@@ -10,9 +10,15 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// The engines of a Condition.
+const (
+	SQLite     = "SQLite"
+	PostgreSQL = "PostgreSQL"
+)
+
 // Condition is the condition of a database, for an operator.
 type Condition struct {
-	Engine string // "SQLite" or "PostgreSQL"
+	Engine string // SQLite or PostgreSQL
 	Major  int    // version of a PostgreSQL server, like 17
 
 	Text       string // encoding and collation of a PostgreSQL database, "" for SQLite

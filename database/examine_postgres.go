@@ -17,7 +17,7 @@ func (p *postgresServer) condition(ctx context.Context) (c Condition, err error)
 		return c, err
 	}
 	after := time.Now()
-	c.Engine, c.Major, c.Free = "PostgreSQL", int(major), -1
+	c.Engine, c.Major, c.Free = PostgreSQL, int(major), -1
 	switch at := time.UnixMilli(clock); { // rounded; the server has looked at some time between before and after
 	case at.Before(before.Add(-time.Millisecond)):
 		c.Ahead = at.Sub(before)

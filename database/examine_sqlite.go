@@ -17,7 +17,7 @@ func (f *besideFile) condition(ctx context.Context) (c Condition, err error) {
 	if err != nil {
 		return c, err
 	}
-	c = Condition{Engine: "SQLite", Free: -1}
+	c = Condition{Engine: SQLite, Free: -1}
 	const size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size" // with what is only in the log yet
 	if err := f.queryRow(ctx, size, nil, []any{&c.Size}); err != nil {
 		return c, err
@@ -29,6 +29,37 @@ func (f *besideFile) condition(ctx context.Context) (c Condition, err error) {
 		c.Free = free
 	}
 	return c, nil
+}
+
+// InterruptedRestore returns the file that the next Open of a SQLite database puts in its place, or "": an interrupted Restore
+// has left it.
+func InterruptedRestore(url string) (path string) {
+	named, ok := SQLitePath(url)
+	path = realPath(named) + restoring
+	if info, err := os.Stat(path); !ok || err != nil || info.Size() == 0 {
+		return ""
+	}
+	return path
+}
+
+// KeptCopies returns the files of the databases that restores have kept beside the SQLite file at path.
+func KeptCopies(path string) (paths []string) {
+	path = realPath(path)
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), filepath.Base(path)+keptBeside) {
+			paths = append(paths, filepath.Join(filepath.Dir(path), entry.Name()))
+		}
+	}
+	return paths
+}
+
+// IsEmptied reports whether url names a SQLite file of 0 bytes without a log, which Open would fill as if it were new.
+func IsEmptied(url string) bool {
+	named, ok := SQLitePath(url)
+	path := realPath(named)
+	info, err := os.Stat(path)
+	return ok && err == nil && info.Mode().IsRegular() && info.Size() == 0 && refuseLogAlone(path) == nil
 }
 
 // verify runs PRAGMA integrity_check, which compares indexes with their tables as well.

@@ -52,7 +52,7 @@ func besideLock(path string) *sync.RWMutex {
 // openBeside opens an existing file without the lock of lockFile. It does not look for damage, which is the service's
 // to find and takes up to a second.
 func openBeside(ctx context.Context, path string, readOnly bool) (_ engine, err error) {
-	defer func() { err = explainFull(err) }()
+	defer func() { err = explainDenied(explainFull(err), path) }()
 	f := &besideFile{named: path, readOnly: readOnly}
 	target, _, err := f.find()
 	if err != nil {

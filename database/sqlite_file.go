@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"userorder/database/sqlite"
+	"userorder/disk"
 )
 
 // The header of a file identifies it as ours (https://www.sqlite.org/fileformat.html#the_database_header).
@@ -226,6 +228,19 @@ func diagnose(err error) error {
 func explainFull(err error) error {
 	if code, ok := sqliteCode(err); ok && (code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE) || errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w (%w)", errDiskFull, err)
+	}
+	return err
+}
+
+// explainDenied explains an error of an open for which this user has no right: SQLite says no more than that it cannot.
+func explainDenied(err error, path string) error {
+	if code, ok := sqliteCode(err); !ok || code&0xff != sqlite3.SQLITE_CANTOPEN {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if denied := disk.Readable(realPath(path) + suffix); errors.Is(denied, fs.ErrPermission) {
+			return fmt.Errorf("%w (%w)", denied, err)
+		}
 	}
 	return err
 }

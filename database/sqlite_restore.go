@@ -21,7 +21,10 @@ import (
 const restoring = "-restoring"
 
 // beforeRestore is the suffix of the database that a copy has replaced, with the time in UTC.
-const beforeRestore = ".before-restore-20060102-150405"
+const (
+	beforeRestore = keptBeside + "20060102-150405"
+	keptBeside    = ".before-restore-"
+)
 
 // The reasons for refusing a backup, instead of those for refusing a database.
 var (

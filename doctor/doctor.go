@@ -12,7 +12,7 @@ import (
 // State says how bad a finding is.
 type State int
 
-// The states are also the exit statuses of a command that has met nothing worse.
+// The states, as numbers: the exit status of a command is its worst state.
 const (
 	OK State = iota
 	Warning
@@ -46,11 +46,11 @@ func Fail(remedy, format string, args ...any) Finding {
 	return Finding{State: Fault, Found: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
-// Check is one check. Look must heed its context, which ends after the time that Run allows, and may find several things,
-// or nothing if the check does not apply.
+// Check is one check. Its Run must heed its context, which ends after the time that the function Run allows, and may find
+// several things, or nothing if the check does not apply.
 type Check struct {
 	Name string
-	Look func(ctx context.Context) []Finding
+	Run  func(ctx context.Context) []Finding
 }
 
 // grace is how much longer than its context a check may take.
@@ -60,7 +60,7 @@ const grace = time.Second
 // early if ctx ends. A check that hangs goes on in the background.
 func Run(ctx context.Context, limit time.Duration, checks []Check, report func(Finding)) error {
 	for _, check := range checks {
-		for _, f := range look(ctx, limit, check) {
+		for _, f := range runOne(ctx, limit, check) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func Run(ctx context.Context, limit time.Duration, checks []Check, report func(F
 	return ctx.Err()
 }
 
-func look(ctx context.Context, limit time.Duration, check Check) []Finding {
+func runOne(ctx context.Context, limit time.Duration, check Check) []Finding {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	found := make(chan []Finding, 1)
@@ -81,7 +81,7 @@ func look(ctx context.Context, limit time.Duration, check Check) []Finding {
 				found <- []Finding{Fail("report it as a bug of this program, with this line", "the check broke off: %s", describe(reason))}
 			}
 		}()
-		found <- check.Look(bounded)
+		found <- check.Run(bounded)
 	}()
 	over := time.NewTimer(limit + grace)
 	defer over.Stop()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func checkOf(name string, look func(ctx context.Context) []Finding) Check { return Check{name, look} }
+func checkOf(name string, run func(ctx context.Context) []Finding) Check { return Check{name, run} }
 
 func TestACheckThatPanicsOrHangsIsAFaultAndTheNextOnesRun(t *testing.T) {
 	t.Parallel()

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -178,4 +180,68 @@ func TestTheDoctorTellsThatADiskIsFullBeforeTheServiceIsStarted(t *testing.T) {
 	p = userorder(t, dir, nil, settings...)
 	require.Equal(t, 1, p.exit(t))
 	require.Contains(t, said(t, p.stderr), "DATABASE_URL: open sqlite:"+disk+"/app.db: the disk is full: make room (")
+}
+
+func TestTheDoctorOfAnotherUserSaysWhoMayRunIt(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can be two users")
+	}
+	binary, err := build()
+	require.NoError(t, err)
+	for _, mode := range []os.FileMode{0o700, 0o755} {
+		dir, err := os.MkdirTemp("", "userorder-doctor-") // not t.TempDir, which only its owner can enter
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		require.NoError(t, os.Chmod(dir, 0o755))
+		data, backups := filepath.Join(dir, "data"), filepath.Join(dir, "backups")
+		require.NoError(t, os.Mkdir(data, mode))
+		require.NoError(t, os.Mkdir(backups, 0o755))
+		settings := []string{"BACKUP_DIR=" + backups, "JWT_SECRET="} // so that it is in a file
+		service := start(t, dir, settings...)
+		service.url(t)
+		awaitBackup(t, backups, time.Time{})
+		for _, running := range []bool{true, false} {
+			if !running {
+				service.stop(t)
+			}
+			command := exec.Command(binary, "doctor")
+			asNobody(command)
+			p := launch(t, dir, command, settings...)
+			require.Equal(t, 2, p.exit(t))
+			report := said(t, p.stdout)
+			for _, check := range []string{"secret", "database"} {
+				require.Regexp(t, `(?m)^fault +`+check+` +.*permission denied.* → run it as the user of the service$`, report)
+			}
+			require.Regexp(t, `(?m)^fault +backup +write to \S+backups: permission denied → let the user of the service write there$`, report)
+			for line := range strings.Lines(report) {
+				if strings.HasPrefix(line, "fault") || strings.HasPrefix(line, "warning") {
+					require.Contains(t, line, " → ")
+				}
+			}
+		}
+	}
+}
+
+func TestTheDoctorTellsThatNoBackupCanBeMade(t *testing.T) {
+	t.Parallel()
+	dir, disk := t.TempDir(), tmpfs(t, "96m")
+	settings := []string{"BACKUP_DIR=" + disk}
+	p := start(t, dir, settings...)
+	p.url(t)
+	awaitBackup(t, disk, time.Time{})
+	report, _ := doctor(t, dir, settings...)
+	require.Regexp(t, `(?m)^ok +backup `, report)
+	inflate(t, filepath.Join(disk, "balloon"))
+	report, status := doctor(t, dir, settings...)
+	require.Equal(t, 2, status)
+	require.Regexp(t, `(?m)^fault +backup +the disk has no room for another backup in \S+: 0 MB are free, and it needs 6\d MB → make room, or keep fewer$`, report)
+	require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
+
+	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	report, status = doctor(t, dir, settings...)
+	require.Equal(t, 2, status)
+	require.Regexp(t, `(?m)^fault +backup +write to \S+: read-only file system → `, report)
+	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT, "size=96m"))
+	p.stop(t)
 }
