@@ -70,6 +70,9 @@ func TestTheDoctorFindsWhatIsWrongWithADatabase(t *testing.T) {
 		"a webhook that the service does not know": {nil, func(_ *testing.T, _ string, settings map[string]string) {
 			settings[withWebhook[0]], settings[withWebhook[2]] = withWebhook[1], withWebhook[3]
 		}, `warning +webhooks +http://127\.0\.0\.1:1/hook\S*: no process has sent to it yet → start the service with this setting`},
+		"a second webhook, which looks like the first": {withWebhook, func(_ *testing.T, _ string, settings map[string]string) {
+			settings["WEBHOOK_URLS"] += "," + strings.Replace(someWebhook, "hunter2", "hunter3", 1)
+		}, `warning +webhooks +2 http://127\.0\.0\.1:1/hook\S*: no process has sent to it yet → start the service with this setting`},
 		"orders without the accounts": {nil, func(_ *testing.T, _ string, settings map[string]string) {
 			settings["MODULES"] = "order"
 		}, `warning +sessions +USER_DATABASE_URL is not set: .* → set it to the database of the accounts`},

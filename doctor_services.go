@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -54,8 +55,12 @@ func checkWebhooks(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	}
 	_, _ = openReadOnly(ctx, cfg.DatabaseURLs["order"], func(db *database.DB) []doctor.Finding {
 		if order.Migrate(ctx, db) == nil {
-			for _, to := range cfg.Webhooks.Endpoints {
-				found = append(found, checkWebhook(ctx, db, to))
+			for i, to := range cfg.Webhooks.Endpoints {
+				name := to.String()
+				if len(cfg.Webhooks.Endpoints) > 1 { // two may look the same without their queries
+					name = fmt.Sprintf("%d %s", i+1, name)
+				}
+				found = append(found, checkWebhook(ctx, db, to, name))
 			}
 		}
 		return nil
@@ -63,10 +68,10 @@ func checkWebhooks(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	return found
 }
 
-func checkWebhook(ctx context.Context, db *database.DB, to webhook.Endpoint) doctor.Finding {
+func checkWebhook(ctx context.Context, db *database.DB, to webhook.Endpoint, name string) doctor.Finding {
 	b, err := order.ReadBacklog(ctx, db, to)
 	if errors.Is(err, sql.ErrNoRows) {
-		return doctor.Warn("start the service with this setting", "%s: no process has sent to it yet", to)
+		return doctor.Warn("start the service with this setting", "%s: no process has sent to it yet", name)
 	}
 	if err != nil {
 		return failed(err)[0]
@@ -82,11 +87,11 @@ func checkWebhook(ctx context.Context, db *database.DB, to webhook.Endpoint) doc
 	const remedy = "look into the receiver, then POST /order/webhooks/retry; what waits for 72 h is given up"
 	switch {
 	case age > webhookFault:
-		return doctor.Fail(remedy, "%s: %d waiting, the oldest for %s%s", to, b.Waiting, age, last)
+		return doctor.Fail(remedy, "%s: %d waiting, the oldest for %s%s", name, b.Waiting, age, last)
 	case age > webhookWarning:
-		return doctor.Warn(remedy, "%s: %d waiting, the oldest for %s%s", to, b.Waiting, age, last)
+		return doctor.Warn(remedy, "%s: %d waiting, the oldest for %s%s", name, b.Waiting, age, last)
 	}
-	return doctor.Well("%s: %d waiting%s", to, b.Waiting, last)
+	return doctor.Well("%s: %d waiting%s", name, b.Waiting, last)
 }
 
 // checkMail begins a session with the mail server.
