@@ -39,7 +39,7 @@ func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	}
 	if isProxied(cfg.PublicURL, cfg.Address) && len(cfg.TrustedProxies) == 0 {
 		found = append(found, doctor.Warn("set TRUSTED_PROXIES to the addresses from which the proxy connects",
-			"%s leads through a proxy, and TRUSTED_PROXIES is empty: all clients share the limits of one address", cfg.PublicURL))
+			"%s seems to lead through a proxy, and TRUSTED_PROXIES is empty: all clients share the limits of one address", cfg.PublicURL))
 	}
 	if found == nil {
 		found = append(found, doctor.Well("%s/healthz answers in %s", cfg.PublicURL, took))
@@ -47,7 +47,8 @@ func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	return found
 }
 
-// isProxied reports whether a URL cannot lead to the service itself, which speaks HTTP without TLS on a port of its own.
+// isProxied reports whether a URL hardly leads to the service itself, which speaks HTTP without TLS on a port of its own. It
+// may: a container or a router can map another port to that.
 func isProxied(public, address string) bool {
 	u, err := url.Parse(public)
 	if err != nil {

@@ -283,7 +283,7 @@ func TestTheDoctorGoesTheWayOfClients(t *testing.T) {
 		{"PUBLIC_URL", strings.Replace(other.URL, "127.0.0.1", "localhost", 1), `fault +proxy +http://\S+/healthz answers 301 moved permanently → .*`},
 		{"PUBLIC_URL", "http://127.0.0.1:1", `fault +proxy +Get "http://127\.0\.0\.1:1/healthz": .* refused → .*`},
 		{"PUBLIC_URL", secured.URL, `fault +proxy +Get \S+ tls: failed to verify certificate: .* → .*`},
-		{"PORT", "5000", `warning +proxy +http://\S+ leads through a proxy, and TRUSTED_PROXIES is empty: all clients share the limits of one address → set TRUSTED_PROXIES .*`},
+		{"PORT", "5000", `warning +proxy +http://\S+ seems to lead through a proxy, and TRUSTED_PROXIES is empty: all clients share the limits of one address → set TRUSTED_PROXIES .*`},
 		{"TRUSTED_PROXIES", "0.0.0.0/0", `fault +proxy +TRUSTED_PROXIES has 0\.0\.0\.0/0: any client may pass itself off as another, past all limits → .*`},
 	} {
 		before := settings[test.name]
