@@ -15,8 +15,9 @@ import (
 const columns = 100
 
 // requestHandler writes the line of a request for a person: the time, the method, the path, the status, the duration, the
-// user and the beginning of the request id, then the error and as much of the rest as fits into the columns. What
-// explains a failure of ours (Error) is shown whatever its length. Other lines pass as they are.
+// user and the beginning of the request id, then the error and as much of the rest as fits into the columns. The
+// error may use the padding that aligns the status. What explains a failure of ours (Error) is shown whatever its length. Other
+// lines pass as they are.
 type requestHandler struct{ slog.Handler }
 
 // Handle implements slog.Handler.
@@ -84,9 +85,14 @@ func (l requestLine) record(r slog.Record) slog.Record {
 	}
 	start, end := fmt.Sprintf("%-6s ", l.method), fmt.Sprintf(" %3s %7s", l.status, briefly(l.took))
 	most := max(shortest, room-width(start)-width(end))
-	path := fmt.Sprintf("%-*s", min(aligned, most), shorten(l.path, most))
-	line := slog.NewRecord(r.Time, r.Level, start+path+end, r.PC)
-	room -= width(line.Message)
+	path := shorten(l.path, most)
+	room -= width(start) + width(path) + width(end)
+	padding := max(0, min(aligned, most)-width(path))
+	if r.Level < slog.LevelError {
+		padding = max(0, min(padding, room-l.widthOfError()))
+	}
+	room -= padding
+	line := slog.NewRecord(r.Time, r.Level, start+path+strings.Repeat(" ", padding)+end, r.PC)
 	line.AddAttrs(l.known...)
 	for _, attr := range l.rest {
 		if r.Level < slog.LevelError {
@@ -102,6 +108,14 @@ func (l requestLine) record(r slog.Record) slog.Record {
 		line.AddAttrs(attr)
 	}
 	return line
+}
+
+// widthOfError returns the columns of the error and the space before it, or 0.
+func (l requestLine) widthOfError() int {
+	if len(l.rest) == 0 || l.rest[0].Key != "error" || l.rest[0].Value.String() == "" {
+		return 0
+	}
+	return 1 + widthOf(slog.String("error", visible(l.rest[0].Value.String())))
 }
 
 // briefly returns a duration in seven columns.
