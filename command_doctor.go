@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"userorder/database"
@@ -110,5 +111,5 @@ func fault(err error, remedy string) doctor.Finding {
 	case errors.Is(err, fs.ErrPermission):
 		remedy = "run it as the user of the service"
 	}
-	return doctor.Fail(remedy, "%s", found)
+	return doctor.Fail(remedy, "%s", strings.ReplaceAll(found, "\n", "; ")) // of joined errors
 }

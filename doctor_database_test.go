@@ -52,6 +52,10 @@ func TestTheDoctorFindsWhatIsWrongWithADatabase(t *testing.T) {
 		"a migration that is missing": {nil, func(t *testing.T, url string, _ map[string]string) {
 			statement(t, url, "DELETE FROM goose_order WHERE version_id = 4")
 		}, `warning +schema +.*migrate order: .*the database is at version 3 and must be at \d+ → start this version of the service, or run userorder migrate`},
+		"no tables of the accounts": {nil, func(t *testing.T, url string, _ map[string]string) {
+			statement(t, url, "DROP TABLE goose_user")
+			statement(t, url, "DROP TABLE goose_auth")
+		}, `warning +schema +.*migrate user: .*there are no tables yet; migrate auth: .*there are no tables yet → start this version of the service, or run userorder migrate`},
 		"a migration that nobody makes": {[]string{"AUTO_MIGRATE", "true"}, func(t *testing.T, url string, settings map[string]string) {
 			statement(t, url, "DELETE FROM goose_order WHERE version_id = 4")
 			settings["AUTO_MIGRATE"] = "false"
