@@ -62,27 +62,34 @@ func IsEmptied(url string) bool {
 	return ok && err == nil && info.Mode().IsRegular() && info.Size() == 0 && refuseLogAlone(path) == nil
 }
 
-// verify runs PRAGMA integrity_check, which compares indexes with their tables as well.
+// verify runs PRAGMA quick_check and then integrity_check, which compares indexes with their tables as well and takes longer.
 func (f *besideFile) verify(ctx context.Context) (damage []Damage, complete bool, err error) {
-	err = f.withPool(func(pool *sql.DB) error {
-		verdict := "ok"
-		damage, complete = nil, false
-		err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict)
-		switch {
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			return nil
-		case isCorruption(err):
-			verdict = err.Error()
-		case err != nil:
-			return err
-		}
-		complete = true
-		if verdict != "ok" {
-			damage = []Damage{{verdict, remedyOf(verdict)}}
+	err = f.withPool(func(pool *sql.DB) (err error) {
+		for _, check := range []string{"quick_check", "integrity_check"} {
+			if damage, complete, err = verifyBy(ctx, pool, check); damage != nil || !complete || err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return damage, complete, err
+}
+
+func verifyBy(ctx context.Context, pool *sql.DB, check string) (damage []Damage, complete bool, err error) {
+	var verdict string
+	err = pool.QueryRowContext(ctx, "PRAGMA "+check+"(1)").Scan(&verdict)
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return nil, false, nil
+	case isCorruption(err):
+		verdict = err.Error()
+	case err != nil:
+		return nil, false, err
+	}
+	if verdict == "ok" {
+		return nil, true, nil
+	}
+	return []Damage{{verdict, remedyOf(verdict)}}, true, nil
 }
 
 // indexDamage matches what PRAGMA integrity_check says of an index that does not have the rows of its table, which is whole.

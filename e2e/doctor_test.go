@@ -180,6 +180,16 @@ func TestTheDoctorTellsThatADiskIsFullBeforeTheServiceIsStarted(t *testing.T) {
 	p = userorder(t, dir, nil, settings...)
 	require.Equal(t, 1, p.exit(t))
 	require.Contains(t, said(t, p.stderr), "DATABASE_URL: open sqlite:"+disk+"/app.db: the disk is full: make room (")
+
+	require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
+	p = start(t, dir, settings...)
+	login(t, p.url(t))
+	p.kill()
+	require.NoError(t, os.Remove(filepath.Join(disk, "app.db-shm"))) // as after a restore of the other files
+	inflate(t, filepath.Join(disk, "balloon"))
+	report, status = doctor(t, dir, settings...)
+	require.Equal(t, 2, status)
+	require.Regexp(t, `(?m)^fault +database +open \S+: the disk is full \(.*\) → make room$`, report)
 }
 
 func TestTheDoctorOfAnotherUserSaysWhoMayRunIt(t *testing.T) {
