@@ -150,13 +150,14 @@ func (d *checkedDatabase) checkSchema(ctx context.Context, cfg Config, db *datab
 			continue
 		}
 		d.stale.Store(true)
-		switch found = append(found, fault(err, "look into the log of the service, and run it again")); {
-		case !errors.Is(err, database.ErrPending):
-		case cfg.Database.CheckOnly:
-			found[len(found)-1].Remedy = "run userorder migrate, since AUTO_MIGRATE is false"
-		default:
-			found[len(found)-1].State, found[len(found)-1].Remedy = doctor.Warning, "start this version of the service, or run userorder migrate"
+		finding := failed(err)[0]
+		switch pending := errors.Is(err, database.ErrPending); {
+		case pending && !cfg.Database.CheckOnly:
+			finding.State, finding.Remedy = doctor.Warning, "start this version of the service, or run userorder migrate"
+		case pending:
+			finding.Remedy = "run userorder migrate, since AUTO_MIGRATE is false"
 		}
+		found = append(found, finding)
 	}
 	return found
 }
@@ -170,7 +171,7 @@ func (d *checkedDatabase) checkKeys(ctx context.Context, cfg Config, db *databas
 			}
 			behind, statement, known := strings.Cut(err.Error(), ": run ")
 			if !known {
-				return failed(err)
+				return append(found, failed(err)...)
 			}
 			found = append(found, doctor.Fail("run "+statement, "%s", behind))
 		}
