@@ -193,24 +193,29 @@ func TestExaminingAFileThatNobodyHasOpenMakesNothingBesideIt(t *testing.T) {
 
 func TestVerifyFindsAnIndexWithoutTheRowsOfItsTable(t *testing.T) {
 	t.Parallel()
-	url := databasetest.SQLite(t)
-	db, err := database.Open(t.Context(), url, database.Options{})
-	require.NoError(t, err)
-	fill(t, db)
-	_, err = db.Exec(t.Context(), "CREATE INDEX notes_text ON notes (text) WHERE id > 10")
-	require.NoError(t, err)
-	require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
-		_, err := tx.Exec("PRAGMA writable_schema = ON")
-		if err == nil {
-			_, err = tx.Exec("UPDATE sqlite_schema SET sql = 'CREATE INDEX notes_text ON notes (text)' WHERE name = 'notes_text'")
-		}
-		return err
-	}))
-	require.NoError(t, db.Close())
+	for made, want := range map[string]string{ // as what another index
+		"(text) WHERE id > 10": "wrong # of entries in index notes_text",
+		"(text || id)":         "row 1 missing from index notes_text", // as many
+	} {
+		url := databasetest.SQLite(t)
+		db, err := database.Open(t.Context(), url, database.Options{})
+		require.NoError(t, err)
+		fill(t, db)
+		_, err = db.Exec(t.Context(), "CREATE INDEX notes_text ON notes "+made)
+		require.NoError(t, err)
+		require.NoError(t, db.Write(t.Context(), func(tx *database.Tx) error {
+			_, err := tx.Exec("PRAGMA writable_schema = ON")
+			if err == nil {
+				_, err = tx.Exec("UPDATE sqlite_schema SET sql = 'CREATE INDEX notes_text ON notes (text)' WHERE name = 'notes_text'")
+			}
+			return err
+		}))
+		require.NoError(t, db.Close())
 
-	damage, complete, err := openReadOnly(t, url).Verify(t.Context())
-	require.NoError(t, err)
-	require.True(t, complete)
-	require.Equal(t, []database.Damage{{Found: "wrong # of entries in index notes_text", Remedy: "stop the service and run REINDEX with sqlite3, or restore a backup"}}, damage)
-	require.ErrorContains(t, database.Backup(t.Context(), url, filepath.Join(t.TempDir(), "backup.db")), "wrong # of entries in index notes_text")
+		damage, complete, err := openReadOnly(t, url).Verify(t.Context())
+		require.NoError(t, err)
+		require.True(t, complete)
+		require.Equal(t, []database.Damage{{Found: want, Remedy: "stop the service and run REINDEX with sqlite3, or restore a backup"}}, damage)
+		require.ErrorContains(t, database.Backup(t.Context(), url, filepath.Join(t.TempDir(), "backup.db")), want)
+	}
 }
