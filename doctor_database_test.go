@@ -160,7 +160,7 @@ func TestTheDoctorFindsWhatIsWrongWithASQLiteFile(t *testing.T) {
 		"there is no room for a backup": {func(t *testing.T, path string, _ map[string]string) {
 			require.NoError(t, os.Truncate(path, 8<<40)) // a hole
 		}, `fault +backup +the disk has no room for another backup in \S+: \d+ MB are free, and it needs 8388672 MB → make room, or keep fewer`},
-		"the backups are those of another database": {func(t *testing.T, path string, settings map[string]string) {
+		"the backups are those of another database": {func(t *testing.T, _ string, settings map[string]string) {
 			settings["BACKUP_DIR"] = t.TempDir()
 			other := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
 			installed(t, other)

@@ -52,7 +52,7 @@ func ensureSource(ctx context.Context, db *DB) error {
 	}
 	var random [8]byte
 	_, _ = rand.Read(random[:])                              // never fails
-	id = int64(binary.NativeEndian.Uint64(random[:])>>1) + 1 //nolint:gosec // 63 bits fit
+	id = int64(binary.NativeEndian.Uint64(random[:])>>1) + 1 // 63 bits
 	return db.Write(ctx, func(tx *Tx) error {
 		_, err := tx.Exec("CREATE TABLE IF NOT EXISTS " + backupSource + " (id BIGINT NOT NULL)")
 		if err == nil {

@@ -35,6 +35,7 @@ func (f *besideFile) openPool(path string, mode sqlite.Mode) (*sql.DB, error) {
 		options.Set("mode", "rw")
 	case sqlite.Immutable:
 		options.Set("immutable", "1")
+	case sqlite.ReadOnly:
 	}
 	pool, err := openPool(path, options)
 	if err == nil {
