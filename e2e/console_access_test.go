@@ -81,8 +81,8 @@ func (d *desk) scenes(english bool, visit func(name string)) {
 
 // pictures has the scenes that the READMEs show.
 var pictures = map[string]string{
-	"new-order light 1280": "console.png", "order light 1280": "console-order.png",
-	"new-order dark 1280": "console.zh-CN.png", "order dark 1280": "console-order.zh-CN.png",
+	"new-order light 1280": "console.png", "order light 1280": "console-order.png", "new-order light 390": "console-phone.png",
+	"new-order dark 1280": "console.zh-CN.png", "order dark 1280": "console-order.zh-CN.png", "new-order dark 390": "console-phone.zh-CN.png",
 }
 
 func TestEveryViewOfTheConsoleFitsAndKeepsNobodyOut(t *testing.T) {
