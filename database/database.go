@@ -153,7 +153,8 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 }
 
 // Exec runs one statement that writes, in a transaction of its own, and returns the number of rows that it inserted,
-// updated or deleted. It blocks and fails as Write does.
+// updated or deleted. It blocks and fails as Write does. The statement must not control transactions: on both engines that
+// may be one of other callers, too. The arguments must not be changed afterwards, even if the caller's time was up.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	rows, err = db.engine.exec(ctx, query, args, nil)
 	return rows, classify(err)

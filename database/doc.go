@@ -27,14 +27,14 @@
 // leaves nothing behind. COMMIT flushes the disk once, and only then do the callers return. This is group commit: the
 // longer a flush takes, the more calls share the next one.
 //
-// A member of a group sees the uncommitted rows of those before it. If the group is kept, each member has its own
+// A member of such a group sees the uncommitted rows of those before it. If the group is kept, each member has its own
 // answer. If it is lost, every member has the error of the group, except one that failed before any other member had
 // succeeded: that one has seen only rows on disk. So a user name is never called taken because of a row that was lost.
 //
 // On PostgreSQL a single statement commits by itself, in one round trip; a Write is BEGIN, its statements and COMMIT. A
-// call that loses to another transaction, or loses its connection before COMMIT is sent, is retried. While eight single
-// statements are under way, others queue and are sent together (postgres_group.go), as one transaction in one round trip
-// (postgres_pipeline.go). If a group is not kept, each of its members runs alone.
+// call that loses to another transaction, or loses its connection before COMMIT is sent, is retried. While many single
+// statements are under way, others queue and are sent together (postgres_group.go) in a pipeline, as one transaction
+// (postgres_pipeline.go). If a group is not kept, each of its members runs alone, so that it sees no row of another.
 //
 // # Another process
 //
@@ -90,7 +90,7 @@
 //
 // # What is never done
 //
-// A statement of a group is never interrupted: SQLite would roll back the whole transaction. A write is never retried
+// On SQLite a statement of a group is never interrupted: it would roll back the whole transaction. A write is never retried
 // unless it is certain that nothing of it was kept. No write is acknowledged before its flush, or after one has failed.
 // A file is never served by two processes. No error contains a password.
 package database

@@ -21,6 +21,7 @@ func Together(db *DB, queries bool, calls ...func() error) []error {
 	stall.Stop()
 	g.stall = time.AfterFunc(time.Hour, func() {})
 	g.busy = true
+	g.cost, g.apart, g.probed = 1, time.Time{}, time.Now()
 	g.mu.Unlock()
 	errs := make([]error, len(calls))
 	var ended sync.WaitGroup

@@ -53,12 +53,8 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 	if p.committed == nil {
 		p.committed = func(int, time.Duration) {}
 	}
-	singles := min(maxSingles, int(cfg.MaxConns))
-	if cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol { // a text may hold several statements
-		singles = math.MaxInt
-	}
-	p.queries = newGrouper(singles, p.queryAlone, p.sendQueries)
-	p.writes = newGrouper(singles, p.autocommit, p.sendWrites)
+	p.queries = newGrouper(math.MaxInt, p.queryAlone, p.sendQueries)
+	p.writes = newGrouper(math.MaxInt, p.autocommit, p.sendWrites)
 	bounded, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	err = p.probe(bounded)
@@ -69,7 +65,26 @@ func openPostgres(ctx context.Context, url string, cfg *pgxpool.Config, options 
 		_ = p.close()
 		return nil, explainRefusal(url, err)
 	}
+	if p.sharesTransaction(bounded) {
+		p.queries.singles = min(maxSingles, int(cfg.MaxConns))
+		p.writes.singles = p.queries.singles
+	}
 	return p, nil
+}
+
+// sharesTransaction reports whether the statements of a pipeline are one transaction. Not every server that speaks
+// PostgreSQL's protocol has that, nor does the simple protocol tell several statements in one text from several texts.
+func (p *postgresServer) sharesTransaction(ctx context.Context) bool {
+	if p.conns.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		return false
+	}
+	var batch pgx.Batch
+	batch.Queue("SELECT set_config('userorder.pipeline', 'shared', true)")
+	batch.Queue("SELECT current_setting('userorder.pipeline', true)")
+	results := p.conns.SendBatch(ctx, &batch)
+	_, err := results.Exec()
+	var setting string
+	return errors.Join(err, results.QueryRow().Scan(&setting), results.Close()) == nil && setting == "shared"
 }
 
 // requireUTF8 returns an error unless the database stores text as UTF-8. Other encodings lack most characters, and
@@ -100,7 +115,8 @@ func (p *postgresServer) ping(ctx context.Context) error {
 // probe reads from the server and requires that it takes writes.
 func (p *postgresServer) probe(ctx context.Context) error {
 	var readOnly string
-	if err := p.queryRow(ctx, "SHOW transaction_read_only", nil, []any{&readOnly}); err != nil {
+	look := &statement{text: "SHOW transaction_read_only", dest: []any{&readOnly}, isQuery: true}
+	if err := p.queryAlone(ctx, look); err != nil { // not behind others: a ping has less time than they
 		return err
 	}
 	if readOnly == "on" && !p.readOnly {
@@ -128,7 +144,9 @@ func (p *postgresServer) queryRow(ctx context.Context, query string, args, dest 
 
 func (p *postgresServer) queryAlone(ctx context.Context, s *statement) error {
 	return p.query(ctx, func(c postgresConn) error {
+		began := time.Now()
 		_, err := c.run(s.text, s.args, s.dest)
+		s.took = time.Since(began)
 		return err
 	})
 }
@@ -184,7 +202,10 @@ func (p *postgresServer) autocommitOnce(ctx context.Context, s *statement) error
 	}
 	defer conn.Release()
 	began := time.Now()
-	defer func() { p.committed(1, time.Since(began)) }()
+	defer func() {
+		s.took = time.Since(began)
+		p.committed(1, s.took)
+	}()
 	c := postgresConn{ctx, conn.Conn(), p}
 	s.rows, err = c.run(s.text, s.args, s.dest)
 	if s.isInsert {

@@ -80,7 +80,7 @@ func isLost(err error) bool {
 
 // outcomeOf returns an error that wraps ErrOutcomeUnknown unless the statement was refused or certainly never sent.
 func outcomeOf(err error) error {
-	notSent := errors.Is(err, errMisuse) && !errors.Is(err, errUnread) || pgconn.SafeToRetry(err)
+	notSent := errors.Is(err, errMisuse) && !errors.Is(err, errUnread) || isUnsent(err)
 	if err == nil || errors.Is(err, sql.ErrNoRows) || isRefused(err) || notSent {
 		return classify(err)
 	}
@@ -93,4 +93,10 @@ func isRefused(err error) bool {
 	const completionUnknown = "40003"
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && isBadBind(e) || ok && e.SeverityUnlocalized == "ERROR" && !strings.HasPrefix(e.Code, "08") && e.Code != completionUnknown
+}
+
+// isUnsent reports that pgx has sent nothing. Its "conn closed" does not say so: it may hide the loss of the connection while
+// pgx waited for the first of several results.
+func isUnsent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
