@@ -129,10 +129,11 @@ func (g *grouper) admit(s *statement) (round int, alone bool) {
 func (g *grouper) done(round int, took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.single == 0 {
+	if took = min(took, groupTime); g.single == 0 {
 		g.single = took
+	} else if took > 0 { // it had a connection
+		g.single += (took - g.single) / inertia
 	}
-	g.single += (took - g.single) / inertia
 	if round != g.round {
 		return
 	}
@@ -176,7 +177,7 @@ func (g *grouper) next(round, members int, took time.Duration) []*statement {
 
 // weigh compares a group with as many singles at once. A single outlier does not count.
 func (g *grouper) weigh(members int, took time.Duration) {
-	g.member = took / time.Duration(members)
+	g.member = max(1, took/time.Duration(members)) // not 0 by a coarse clock
 	if g.single == 0 {
 		return
 	}
