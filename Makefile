@@ -67,7 +67,7 @@ fmt: ## format the code
 	cd bench && go run $(GOLANGCI) fmt
 	cd bench/pocketbase && go run $(GOLANGCI) fmt
 
-bench: ## compare it with a Flask app and the limits of the machine, in 11 minutes, into bench/results
+bench: ## compare it with a Flask app, PocketBase and the limits of the machine, in 11 minutes, into bench/results
 	@go -C bench run .
 
 bench-quick: ## the same in less than a minute, with rough figures, into bench/quick

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,5 +71,40 @@ func TestNoDocumentHasAPlaceForAFigureThatIsMissing(t *testing.T) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "⟨", file)
+	}
+}
+
+// rate returns the requests a second of a row, to the nearest hundred, of the results that docs/performance.md tells of.
+func rate(t *testing.T, work, contender, clients string) string {
+	page, err := os.ReadFile("docs/performance.md")
+	require.NoError(t, err)
+	text, err := os.ReadFile(regexp.MustCompile(`bench/results/[0-9-]+\.md`).FindString(string(page)))
+	require.NoError(t, err)
+	row := regexp.MustCompile(`(?m)^\| ` + work + ` \| ` + contender + ` \| ` + clients + ` \| ([0-9,]+) \|`).FindSubmatch(text)
+	require.NotNil(t, row, "%s, %s", work, contender)
+	measured, err := strconv.Atoi(strings.ReplaceAll(string(row[1]), ",", ""))
+	require.NoError(t, err)
+	hundreds := strconv.Itoa((measured + 50) / 100)
+	if len(hundreds) < 2 {
+		return hundreds + "00"
+	}
+	return hundreds[:len(hundreds)-1] + "," + hundreds[len(hundreds)-1:] + "00"
+}
+
+func TestTheFiguresOfTheFirstPagesAreThoseOfTheBenchmark(t *testing.T) {
+	const query, create = "query, 1 thousand orders", "create"
+	ours := []string{rate(t, query, "userorder, SQLite", "32"), rate(t, create, "userorder, SQLite", "64")}
+	flask := []string{rate(t, query, "Flask", "32"), rate(t, create, "Flask", "64")}
+	postgres := []string{rate(t, query, "userorder, PostgreSQL", "32"), rate(t, create, "userorder, PostgreSQL", "64")}
+	for page, figures := range map[string][]string{
+		"README.md":       slices.Concat(ours, flask),
+		"README.zh-CN.md": slices.Concat(ours, flask),
+		"docs/scaling.md": slices.Concat(ours, postgres),
+	} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, figure := range figures {
+			require.Contains(t, string(text), figure, page)
+		}
 	}
 }

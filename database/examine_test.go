@@ -92,13 +92,19 @@ func TestExaminingASQLiteFileChangesNothing(t *testing.T) {
 	require.NoFileExists(t, path+"-shm")
 }
 
-func TestVerifyFindsADamagedPage(t *testing.T) {
-	t.Parallel()
-	url := databasetest.SQLite(t)
+// closedFile returns the URL of a file with rows that nobody has open.
+func closedFile(t *testing.T) (url string) {
+	url = databasetest.SQLite(t)
 	db, err := database.Open(t.Context(), url, database.Options{})
 	require.NoError(t, err)
 	fill(t, db)
 	require.NoError(t, db.Close())
+	return url
+}
+
+func TestVerifyFindsADamagedPage(t *testing.T) {
+	t.Parallel()
+	url := closedFile(t)
 	file, err := os.OpenFile(strings.TrimPrefix(url, "sqlite:"), os.O_RDWR, 0)
 	require.NoError(t, err)
 	_, err = file.WriteAt([]byte(strings.Repeat("damage", 600)), 100*4096)
@@ -170,11 +176,7 @@ func TestExplainTakesTheRemedyOutOfAnError(t *testing.T) {
 
 func TestExaminingAFileThatNobodyHasOpenMakesNothingBesideIt(t *testing.T) {
 	t.Parallel()
-	url := databasetest.SQLite(t)
-	db, err := database.Open(t.Context(), url, database.Options{})
-	require.NoError(t, err)
-	fill(t, db)
-	require.NoError(t, db.Close())
+	url := closedFile(t)
 	path := strings.TrimPrefix(url, "sqlite:")
 	require.NoError(t, os.Symlink("no/such/folder", path+"-shm")) // it cannot be made, as on a full disk
 	before := contents(t, filepath.Dir(path))
