@@ -18,7 +18,7 @@ import (
 // mayImport holds the architecture: which of our packages may import which, tests aside, layer by layer. A request goes
 // down the layers and never up; user and order are independent.
 var mayImport = map[string][]string{
-	".": {"auth", "console", "database", "disk", "doctor", "httpapi", "mail", "openapi", "order", "settings", "telemetry", "user", "webhook", "worker"},
+	".": {"auth", "certificate", "console", "database", "disk", "doctor", "httpapi", "mail", "openapi", "order", "settings", "systemd", "telemetry", "user", "webhook", "worker"},
 
 	"user":  {"auth", "database", "event", "httpapi", "worker"},
 	"order": {"auth", "database", "httpapi", "webhook", "worker"},
@@ -29,17 +29,20 @@ var mayImport = map[string][]string{
 	"openapi":   {"httpapi"},
 	"telemetry": {"httpapi"},
 
-	"httpapi":               {},
-	"httpapi/httpapitest":   {},
-	"mail":                  {},
-	"database":              {"database/sqlite", "disk"},
-	"database/databasetest": {"database"},
-	"database/sqlite":       {},
-	"disk":                  {},
-	"doctor":                {},
-	"settings":              {},
-	"webhook":               {},
-	"worker":                {},
+	"httpapi":                     {},
+	"httpapi/httpapitest":         {},
+	"mail":                        {},
+	"database":                    {"database/sqlite", "disk"},
+	"database/databasetest":       {"database"},
+	"database/sqlite":             {},
+	"certificate":                 {},
+	"certificate/certificatetest": {},
+	"disk":                        {},
+	"doctor":                      {},
+	"settings":                    {},
+	"systemd":                     {},
+	"webhook":                     {},
+	"worker":                      {},
 
 	"deploy":         {},
 	"docs/receivers": {"webhook"}, // its tests
@@ -50,24 +53,25 @@ var mayImport = map[string][]string{
 // onlyIn holds the libraries that belong to one package and those below it. Examples in docs are no part of the program
 // and may use any.
 var onlyIn = map[string]string{
-	"github.com/golang-jwt":     "auth",
-	"github.com/jackc/pgx":      "database",
-	"modernc.org/sqlite":        "database",
-	"github.com/pressly/goose":  "database",
-	"golang.org/x/text/secure":  "user",
-	"golang.org/x/crypto":       "user",
-	"github.com/go-playground/": "user",
-	"github.com/gofrs/flock":    "database",
-	"github.com/gin-contrib/":   "httpapi",
-	"golang.org/x/time":         "httpapi",
-	"github.com/goccy/go-yaml":  "openapi",
-	"github.com/getkin/":        "e2e", // and the tests of main
-	"github.com/chromedp/":      "e2e",
-	"github.com/prometheus":     "telemetry",
-	"github.com/lmittmann/tint": "telemetry",
-	"github.com/mattn/":         "telemetry",
-	"github.com/wneessen/":      "mail",
-	"unsafe":                    "database/sqlite",
+	"github.com/golang-jwt":      "auth",
+	"github.com/jackc/pgx":       "database",
+	"modernc.org/sqlite":         "database",
+	"github.com/pressly/goose":   "database",
+	"golang.org/x/text/secure":   "user",
+	"golang.org/x/crypto/argon2": "user",
+	"golang.org/x/crypto/acme":   "certificate",
+	"github.com/go-playground/":  "user",
+	"github.com/gofrs/flock":     "database",
+	"github.com/gin-contrib/":    "httpapi",
+	"golang.org/x/time":          "httpapi",
+	"github.com/goccy/go-yaml":   "openapi",
+	"github.com/getkin/":         "e2e", // and the tests of main
+	"github.com/chromedp/":       "e2e",
+	"github.com/prometheus":      "telemetry",
+	"github.com/lmittmann/tint":  "telemetry",
+	"github.com/mattn/":          "telemetry",
+	"github.com/wneessen/":       "mail",
+	"unsafe":                     "database/sqlite",
 
 	"github.com/standard-webhooks": "webhook",
 
@@ -77,7 +81,7 @@ var onlyIn = map[string]string{
 }
 
 // forTests holds the packages that all tests may import.
-var forTests = []string{"database/databasetest", "e2e/tutorial", "httpapi/httpapitest"}
+var forTests = []string{"certificate/certificatetest", "database/databasetest", "e2e/tutorial", "httpapi/httpapitest"}
 
 // imports calls visit with each import of each file of this module.
 func imports(t *testing.T, visit func(pkg, file, imported string)) {

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
+
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"userorder/settings"
 	"userorder/telemetry"
@@ -142,8 +140,7 @@ is well, 1 after a warning, 2 after a fault.
 func showConfig(ctx context.Context, in invocation) error {
 	s := settings.NewReader(ctx, in.environ)
 	cfg := readConfig(s)
-	cfg.requireSecret(s)
-	cfg.requireBackups(s)
+	cfg.require(s)
 	rows := [][]string{{"NAME", "VALUE", "SOURCE"}}
 	for _, read := range s.Read() {
 		rows = append(rows, []string{read.Name, cmp.Or(read.Value, "-"), read.Source})
@@ -178,41 +175,4 @@ func table(rows [][]string) string {
 	}
 	_ = w.Flush()
 	return text.String()
-}
-
-// healthcheck returns an error unless the service on this machine is alive. It prefers OPS_ADDR, where clients cannot
-// use up the connections.
-func healthcheck(ctx context.Context, cfg Config, _ invocation) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	const hint = "HOST, PORT and OPS_ADDR must be those of the service"
-	address := cfg.Address
-	if _, port, err := net.SplitHostPort(cfg.OpsAddress); err == nil && port != "0" {
-		address = cfg.OpsAddress
-	}
-	url := "http://" + reachable(address) + "/healthz"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return err
-	}
-	client := http.Client{Transport: &http.Transport{}} // and no proxy of the environment
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, hint)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", url, strings.ToLower(response.Status), hint)
-	}
-	return nil
-}
-
-// reachable returns the address, as it stands in a URL, at which this machine reaches a service that listens on
-// address.
-func reachable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("localhost", port)
-	}
-	return strings.Replace(address, "%", "%25", 1) // before a zone, in a URL
 }

@@ -28,8 +28,7 @@ func runDoctor(ctx context.Context, in invocation) error {
 	}
 	s := settings.NewReader(ctx, in.environ)
 	cfg := readConfig(s)
-	cfg.requireSecret(s)
-	cfg.requireBackups(s)
+	cfg.require(s)
 	cfg.Misspelled, cfg.SecretFiles = s.Misspelled(), secretFiles(s)
 	checks := doctorChecks(cfg, s.Err())
 	lines := in.stdout

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +22,7 @@ import (
 
 // Config holds every setting of the program, read and checked.
 type Config struct {
-	Address         string // host:port
+	Listen          Listen
 	OpsAddress      string // empty: metrics and profiles are off
 	Traces          bool
 	Modules         []string
@@ -77,8 +75,7 @@ type Limits struct {
 func loadConfig(ctx context.Context, environ []string) (Config, error) {
 	s := settings.NewReader(ctx, environ)
 	cfg := readConfig(s)
-	cfg.requireSecret(s)
-	cfg.requireBackups(s)
+	cfg.require(s)
 	cfg.Misspelled = s.Misspelled()
 	if s.Err() != nil { // no start that would warn of them, and they may be what is wrong
 		for _, misspelled := range cfg.Misspelled {
@@ -88,12 +85,17 @@ func loadConfig(ctx context.Context, environ []string) (Config, error) {
 	return cfg, s.Err()
 }
 
+// require makes it a fault that a process could not serve with the settings.
+func (c *Config) require(s *settings.Reader) {
+	c.requireSecret(s)
+	c.requireBackups(s)
+	c.requireFolder(s)
+}
+
 // readConfig reads the settings and leaves their faults in s.
 func readConfig(s *settings.Reader) Config {
-	host := settings.Value(s, "HOST", "0.0.0.0", "the address to listen on", checkHost)
-	port := s.Integer("PORT", 5000, 0, 65535, "the port to listen on; 0 is any")
 	cfg := Config{
-		Address:    net.JoinHostPort(host, strconv.Itoa(port)),
+		Listen:     readListen(s),
 		OpsAddress: s.Address("OPS_ADDR", "metrics, profiles and probes, without a password, like 127.0.0.1:5001", checkHost),
 		Modules:    s.SomeOf("MODULES", "which modules this process serves", moduleNames()...),
 		TokenTTL:   s.Duration("TOKEN_TTL", time.Hour, time.Second, 366*day, "life of a token"),

@@ -26,7 +26,7 @@ func TestAStartThatFailsNamesVariablesThatAreNearlySettings(t *testing.T) {
 func TestEverySettingHasADefault(t *testing.T) {
 	cfg, err := loadConfig(t.Context(), environment(nil))
 	require.NoError(t, err)
-	require.Equal(t, "0.0.0.0:5000", cfg.Address)
+	require.Equal(t, "0.0.0.0:5000", cfg.Listen.Address)
 	require.Equal(t, moduleNames(), cfg.Modules)
 	for _, name := range moduleNames() {
 		require.Equal(t, "sqlite:data/app.db", cfg.DatabaseURLs[name], name)
@@ -86,7 +86,7 @@ func TestASettingThatIsEmptyCountsAsUnset(t *testing.T) {
 	cfg, err := loadConfig(t.Context(), environment(map[string]string{"PORT": "", "TOKEN_TTL": " ", "JWT_SECRET": "", "MODULES": ","}))
 	require.NoError(t, err)
 	require.Equal(t, moduleNames(), cfg.Modules)
-	require.Equal(t, "0.0.0.0:5000", cfg.Address)
+	require.Equal(t, "0.0.0.0:5000", cfg.Listen.Address)
 }
 
 func TestEachFaultIsOneSentenceThatNamesTheSetting(t *testing.T) {

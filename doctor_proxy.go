@@ -37,7 +37,7 @@ func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	if left := time.Until(expiry); !expiry.IsZero() && left < certificateWarning {
 		found = append(found, doctor.Warn("renew it", "the certificate of %s expires in %s", cfg.PublicURL, left.Round(time.Hour)))
 	}
-	if isProxied(cfg.PublicURL, cfg.Address) && len(cfg.TrustedProxies) == 0 {
+	if isProxied(cfg.PublicURL, cfg.Listen) && len(cfg.TrustedProxies) == 0 {
 		found = append(found, doctor.Warn("set TRUSTED_PROXIES to the addresses from which the proxy connects",
 			"%s seems to lead through a proxy, and TRUSTED_PROXIES is empty: all clients share the limits of one address", cfg.PublicURL))
 	}
@@ -47,19 +47,19 @@ func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
 	return found
 }
 
-// isProxied reports whether a URL hardly leads to the service itself, which speaks HTTP without TLS on a port of its own. It
-// may: a container or a router can map another port to that.
-func isProxied(public, address string) bool {
+// isProxied reports whether a URL hardly leads to the service itself, which
+// speaks HTTP without TLS on a port of its own. It may: a container or a router can map another port to that.
+func isProxied(public string, own Listen) bool {
 	u, err := url.Parse(public)
-	if err != nil {
-		return false
+	if _, isPath := unixPath(own.Address); err != nil || isPath || own.TLS.On() {
+		return isPath
 	}
 	port := u.Port()
 	if port == "" {
 		port = "80"
 	}
-	_, own, _ := net.SplitHostPort(address)
-	return u.Scheme == "https" || port != own
+	_, ownPort, _ := net.SplitHostPort(own.Address)
+	return u.Scheme == "https" || port != ownPort
 }
 
 // askPublic asks the service at a URL whether it is alive, and requires that it is the service that answers. It returns when

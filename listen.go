@@ -7,22 +7,116 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"userorder/settings"
 )
 
-// listen listens on the address of cfg. Its error wraps settings.ErrInvalid if HOST cannot be right.
-func listen(ctx context.Context, cfg Config) (net.Listener, error) {
+// listeners are where clients come in.
+type listeners struct {
+	service net.Listener
+	plain   net.Listener // HTTP beside HTTPS; nil if it is off
+}
+
+// listen opens the listeners, unless the service manager has. Its error wraps settings.ErrInvalid if HOST cannot be right.
+func listen(ctx context.Context, cfg Listen) (l listeners, err error) {
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	held, err := cfg.Manager.Listeners()
+	if err != nil {
+		return l, err
+	}
+	for _, socket := range held {
+		place := &l.service
+		if socket.Name == plainSocket && cfg.TLS.On() {
+			place = &l.plain
+		}
+		if *place != nil {
+			return l, fmt.Errorf("%w:\nthe service manager passes on %d sockets: one is for the service, and with HTTPS one more for HTTP, with FileDescriptorName=%s",
+				settings.ErrInvalid, len(held), plainSocket)
+		}
+		*place = socket
+	}
+	if l.service == nil {
+		if l.service, err = listenOn(ctx, cfg.Address, "PORT"); err != nil {
+			return l, err
+		}
+	}
+	if l.plain == nil && cfg.HTTP != "" {
+		l.plain, err = listenOn(ctx, cfg.HTTP, "HTTP_PORT")
+	}
+	return l, err
+}
+
+// plainSocket is the name of a socket of the service manager for HTTP beside HTTPS.
+const plainSocket = "http"
+
+func (l listeners) close() {
+	for _, listener := range []net.Listener{l.service, l.plain} {
+		if listener != nil {
+			_ = listener.Close()
+		}
+	}
+}
+
+// listenOn listens on host:port or unix:PATH. PortName is the setting that the port comes from.
+func listenOn(ctx context.Context, address, portName string) (net.Listener, error) {
+	if path, ok := unixPath(address); ok {
+		return listenUnix(ctx, path)
+	}
 	var network net.ListenConfig
 	network.SetMultipathTCP(false) // whose sockets httpapi.Serve cannot stop gracefully
-	listener, err := network.Listen(ctx, "tcp", cfg.Address)
-	if err == nil {
-		return listener, nil
+	listener, err := network.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, explainListen(err, address, "HOST", portName)
 	}
-	return nil, explainListen(err, cfg.Address, "HOST", "PORT")
+	return listener, nil
+}
+
+// listenUnix listens on a Unix socket that the owner and the group of the process may open. It takes the place of one that
+// a killed process has left behind.
+func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if err := removeStale(ctx, path); err != nil {
+		return nil, err
+	}
+	var network net.ListenConfig
+	listener, err := network.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("HOST is a Unix socket that cannot be made: %w", err)
+	}
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // httpapi.Serve removes it earlier, and a successor's may be there by then
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+// removeStale removes a socket on which nobody listens.
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil //nolint:nilerr // to listen will tell
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%w:\nHOST is %s%s, where something else is than a socket", settings.ErrInvalid, unixPrefix, path)
+	}
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return fmt.Errorf("the socket %s is taken: stop the other program, or set HOST to another path", path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // explainListen puts the setting to change before an error of listening on address. hostName and portName say which
@@ -42,7 +136,7 @@ func explainListen(err error, address, hostName, portName string) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("port %s is taken: stop the other program, or set %s to another port%s: %w", port, portName, airPlay(port), err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("port %s is not for this user: set %s to one from 1024: %w", port, portName, err)
+		return fmt.Errorf("port %s is not for this user: set %s to one from 1024, or give the program the right to lower ones (CAP_NET_BIND_SERVICE): %w", port, portName, err)
 	}
 	return err
 }

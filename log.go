@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 
 	"userorder/database"
@@ -28,13 +29,32 @@ func logStart(log *slog.Logger, cfg Config, s *service, ops *telemetry.Ops, trac
 }
 
 // logListening says where the service and its pages are.
-func logListening(log *slog.Logger, cfg Config, address string) {
-	pages := "http://" + reachable(address)
-	attrs := []any{"address", address, "modules", strings.Join(cfg.Modules, ","), "docs", pages + "/docs"}
-	if cfg.Console {
-		attrs = append(attrs, "console", pages+"/console")
+func logListening(log *slog.Logger, cfg Config, l listeners) {
+	attrs := []any{"address", l.service.Addr().String()}
+	if l.plain != nil {
+		attrs = append(attrs, "http", l.plain.Addr().String())
+	}
+	attrs = append(attrs, "modules", strings.Join(cfg.Modules, ","))
+	if pages := pagesURL(cfg, l.service.Addr()); pages != "" {
+		attrs = append(attrs, "docs", pages+"/docs")
+		if cfg.Console {
+			attrs = append(attrs, "console", pages+"/console")
+		}
 	}
 	log.Info("listening", attrs...)
+}
+
+// pagesURL returns where a browser on this machine finds the service, or "" if it cannot.
+func pagesURL(cfg Config, address net.Addr) string {
+	switch {
+	case address.Network() == "unix":
+		return ""
+	case len(cfg.Listen.TLS.Domains) > 0:
+		return "https://" + cfg.Listen.TLS.Domains[0]
+	case cfg.Listen.TLS.On():
+		return "https://" + reachable(address.String())
+	}
+	return "http://" + reachable(address.String())
 }
 
 func onOff(on bool) string {

@@ -93,7 +93,7 @@ func TestTheLogOfAWholeRunTellsWhatHappenedAndNoSecret(t *testing.T) {
 			`level=WARN msg=request method=GET path=/order/query/1 route=/order/query/:orderid status=403 .* user=2 error=`,
 			`level=WARN msg=request method=GET path=/order/query/1 \S+ status=401 .* token="parse token: token signature is invalid`,
 			`level=INFO msg=request method=POST path=/order/create \S+ status=200 .* user=1 order=1\n`,
-			`level=INFO msg=stopping drain=0s\n`,
+			`level=INFO msg=stopping drain=0s address=127\.0\.0\.1:\d+\n`,
 			fmt.Sprintf(`level=INFO msg=stopped requests=%d uptime=\d+s\n$`, strings.Count(text, " msg=request ")),
 		} {
 			require.Regexp(t, seen, text)

@@ -92,23 +92,23 @@ func serve(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 		return err
 	}
 	defer tracing.Close()
-	listener, err := listen(ctx, cfg)
+	listeners, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return err
 	}
 	logStart(log, cfg, service, ops, tracing)
-	logListening(log, cfg, listener.Addr().String())
+	logListening(log, cfg, listeners)
 	observe := func(ran worker.Ran) { service.metrics.JobRan(ran.Job, ran.Took, ran.Err) }
 	stopJobs := worker.Start(log, observe, service.jobs)
 	defer stopJobs()
-	listener = httpapi.Bound(listener, httpapi.Bounds{
-		Total: cfg.MaxConnections, Network: cfg.Limits.Connections, Exempt: cfg.TrustedProxies,
-	})
+	fronts, err := service.fronts(cfg, listeners, counted(service.metrics.Around(tracing.Around(service.engine)), served))
+	if err != nil {
+		return err
+	}
 	debug.FreeOSMemory() // the start leaves ten times as much behind as the service needs
-	handler := counted(service.metrics.Around(tracing.Around(service.engine)), served)
-	return httpapi.Serve(ctx, listener, handler, httpapi.ServeConfig{
-		Log: log, IdleTimeout: cfg.IdleTimeout, DrainDelay: cfg.DrainDelay,
-	})
+	withdraw := announce(ctx, cfg.Listen.Manager, log)
+	defer withdraw()
+	return serveAll(ctx, fronts, cfg, log)
 }
 
 // counted returns handler with a count of the requests that it has served.
@@ -125,8 +125,10 @@ type service struct {
 	accounts     accounts
 	mails        *mail.Queue     // nil if there is no mail server
 	webhooks     *webhook.Client // nil if there are no webhooks
+	http         httpapi.Config
 	engine       *gin.Engine
 	jobs         []worker.Job
+	certificates certificates       // nil without TLS
 	metrics      *telemetry.Metrics // nil if they are off
 	secretSource string
 }
@@ -142,13 +144,13 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if cfg.OpsAddress != "" {
 		s.metrics = telemetry.NewMetrics(telemetry.ReadBuild())
 	}
-	s.engine, err = httpapi.NewEngine(httpapi.Config{
+	s.http = httpapi.Config{
 		Log: log, Translate: translate, Ready: func(request context.Context) error {
 			return errors.Join(ctx.Err(), s.Ping(request), s.accounts.ended.Check())
 		},
 		TrustedProxies: cfg.TrustedProxies, Origins: cfg.Origins, Limit: cfg.Limits.Requests, Observe: s.metrics.Observer(),
-	})
-	if err != nil {
+	}
+	if s.engine, err = httpapi.NewEngine(s.http); err != nil {
 		return nil, err
 	}
 	cfg.Database.Log = log
@@ -159,6 +161,11 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 		return nil, err
 	}
 	s.jobs = append(s.accounts.jobs(), backupJobs(ctx, cfg, s.databases, s.metrics, log)...)
+	if s.certificates, err = openCertificates(cfg.Listen.TLS, log); err != nil {
+		return nil, err
+	}
+	s.jobs = append(s.jobs, certificateJobs(cfg.Listen.TLS, s.certificates)...)
+	s.jobs = append(s.jobs, watchdogJobs(cfg.Listen.Manager, s.engine)...)
 	s.metrics.WatchSessions(s.accounts.ended.Len)
 	tokens, secretSource, err := newTokens(cfg, s.accounts, log)
 	if err != nil {

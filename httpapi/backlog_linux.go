@@ -2,21 +2,14 @@ package httpapi
 
 import (
 	"net"
-	"syscall"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// stopConnecting makes the kernel ignore attempts to connect to listener, while connections that are established
-// already, in the accept queue too, go on. Closing the listener would reset those, and with them requests that were
-// sent. A client repeats its attempt after a second and is then refused, which is safe to try elsewhere. It fails for
-// Multipath TCP, which net.Listen uses by default.
-func stopConnecting(listener net.Listener) error {
-	conn, ok := listener.(syscall.Conn)
-	if !ok {
-		return nil
-	}
+// ignoreAttempts makes the kernel ignore attempts to connect to listener. A client repeats its attempt after a second and
+// is then refused, which is safe to try elsewhere. It fails for Multipath TCP, which net.Listen uses by default.
+func ignoreAttempts(listener *net.TCPListener) error {
 	const flags, syn, ack = 13, 0x02, 0x10 // in the header of TCP (RFC 9293, section 3.1)
 	program, err := bpf.Assemble([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: flags, Size: 1},
@@ -32,7 +25,7 @@ func stopConnecting(listener net.Listener) error {
 	for _, in := range program {
 		filters = append(filters, unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K})
 	}
-	raw, err := conn.SyscallConn()
+	raw, err := listener.SyscallConn()
 	if err != nil {
 		return err
 	}

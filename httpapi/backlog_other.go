@@ -4,5 +4,5 @@ package httpapi
 
 import "net"
 
-// stopConnecting does nothing here: connections in the accept queue are reset when the listener is closed.
-func stopConnecting(net.Listener) error { return nil }
+// ignoreAttempts does nothing here: connections in the accept queue are reset when the listener is closed.
+func ignoreAttempts(*net.TCPListener) error { return nil }

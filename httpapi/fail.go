@@ -64,8 +64,8 @@ func (x *exchange) isStranger(c *gin.Context, status int) bool {
 	if !refused {
 		return false
 	}
-	peer, ok := addressOf(c.Request.RemoteAddr)
-	return !ok || !isIn(x.proxies.trusted, peer)
+	_, trusted := x.proxies.peer(c.Request)
+	return !trusted
 }
 
 // publicError returns the answer to an error that is not meant for clients.

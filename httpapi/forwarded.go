@@ -21,15 +21,12 @@ type proxies struct {
 // X-Forwarded-For is ignored, for the peer may be a proxy that is missing from the settings, and one if an element of
 // it cannot be read: in both cases clients share one address.
 func (p *proxies) client(r *http.Request) netip.Addr {
-	peer, ok := addressOf(r.RemoteAddr)
-	if !ok {
-		return netip.Addr{}
-	}
+	peer, trusted := p.peer(r)
 	lines := r.Header["X-Forwarded-For"]
 	if len(lines) == 0 {
 		return peer
 	}
-	if !isIn(p.trusted, peer) {
+	if !trusted {
 		if p.warnedOfPeer.CompareAndSwap(false, true) {
 			p.log.Warn("X-Forwarded-For is ignored: the peer is not in TRUSTED_PROXIES", "peer", peer.String())
 		}
@@ -43,15 +40,25 @@ func (p *proxies) client(r *http.Request) netip.Addr {
 	return client
 }
 
+// peer returns the address of the other end of the connection, and whether that is a trusted proxy. A Unix socket is for
+// proxies alone, since nobody else may open it; they have no address.
+func (p *proxies) peer(r *http.Request) (address netip.Addr, trusted bool) {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
+		return netip.Addr{}, true
+	}
+	address, ok := addressOf(r.RemoteAddr)
+	return address, ok && isIn(p.trusted, address)
+}
+
 // walk goes back through X-Forwarded-For, where each proxy adds the address of its own peer at the end, as long as it
-// meets trusted proxies. Several lines are one list (RFC 9110, section 5.3). An element that is not an address ends the
+// meets trusted proxies, of which one without an address is the first. Several lines are one list (RFC 9110, section 5.3). An element that is not an address ends the
 // walk and is returned.
 func walk(client netip.Addr, lines []string, trusted []netip.Prefix) (_ netip.Addr, unreadable string) {
 	for last := len(lines) - 1; last >= 0; last-- {
 		rest := lines[last]
 		for more := true; more; {
 			var element string
-			if rest, element, more = cutLast(rest, ','); !isIn(trusted, client) {
+			if rest, element, more = cutLast(rest, ','); client.IsValid() && !isIn(trusted, client) {
 				return client, ""
 			}
 			if element = strings.TrimSpace(element); element == "" {

@@ -1,12 +1,11 @@
 package httpapi
 
 import (
-	"errors"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // Bounds says how many connections may be open at once.
@@ -56,18 +55,9 @@ func (l *boundListener) Accept() (net.Conn, error) {
 	}
 }
 
-// SyscallConn gives access to the socket of a listener that has one.
-func (l *boundListener) SyscallConn() (syscall.RawConn, error) {
-	conn, ok := l.Listener.(syscall.Conn)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	return conn.SyscallConn()
-}
-
 // enter counts a connection from an address, and returns what takes it out of the count.
 func (l *boundListener) enter(address net.Addr) (leave func(), ok bool) {
-	peer, ok := addressOf(address.String())
+	peer, ok := addressOf(address.String()) // not that of a Unix socket
 	if l.most == 0 || !ok || isIn(l.exempt, peer) {
 		return func() {}, true
 	}
@@ -91,6 +81,15 @@ func (l *boundListener) enter(address net.Addr) (leave func(), ok bool) {
 func (l *boundListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
+}
+
+// boundConnOf returns the connection of a bound listener below TLS, if conn is one.
+func boundConnOf(conn net.Conn) (*boundConn, bool) {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	bound, ok := conn.(*boundConn)
+	return bound, ok
 }
 
 // boundConn gives its place back when it is closed, and tells whether a request has begun to arrive.

@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +46,7 @@ type ServeConfig struct {
 	Log         *slog.Logger
 	IdleTimeout time.Duration // for a connection without a request; longer than that of every proxy in front
 	DrainDelay  time.Duration // for a balancer to notice that the service is unready
+	TLS         *tls.Config   // nil: plain HTTP
 }
 
 // Serve answers requests on listener until ctx ends, which is what makes the service unready. From then on every
@@ -58,13 +62,20 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          log.New(serverLog{cfg.Log}, "", 0),
+		TLSConfig:         cfg.TLS,
 		ConnState:         open.observe,
 		// Otherwise net/http answers OPTIONS * itself, outside the envelope.
 		DisableGeneralOptionsHandler: true,
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(listener) }()
+	go func() {
+		if cfg.TLS == nil {
+			stopped <- server.Serve(listener)
+		} else {
+			stopped <- server.ServeTLS(listener, "", "") // with HTTP/2
+		}
+	}()
 
 	select {
 	case err := <-stopped:
@@ -72,7 +83,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 	case <-ctx.Done():
 	}
 	stopping.Store(true)
-	cfg.Log.Info("stopping", "drain", cfg.DrainDelay)
+	cfg.Log.Info("stopping", "drain", cfg.DrainDelay, "address", listener.Addr().String())
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serve: %w", err)
@@ -90,6 +101,18 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 	silent := time.AfterFunc(silentTime, open.closeSilent)
 	defer silent.Stop()
 	return shutDown(context.WithoutCancel(ctx), server, cfg.Log)
+}
+
+// serverLog logs what net/http says. Handshakes that fail are no warnings: any scanner of ports causes some.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	text, level := strings.TrimSpace(string(line)), slog.LevelWarn
+	if strings.HasPrefix(text, "http: TLS handshake error") {
+		level = slog.LevelDebug
+	}
+	l.log.Log(context.Background(), level, text)
+	return len(line), nil
 }
 
 // closing returns handler with responses that close their connections once stopping is set.
@@ -134,7 +157,7 @@ func (c *connections) wait(conn net.Conn, state http.ConnState) {
 		c.waiting = map[net.Conn]http.ConnState{}
 	}
 	c.waiting[conn] = state
-	if bound, ok := conn.(*boundConn); ok {
+	if bound, ok := boundConnOf(conn); ok {
 		bound.begun.Store(false)
 	}
 }
@@ -150,7 +173,7 @@ func (c *connections) inHeader() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.waiting {
-		if bound, ok := conn.(*boundConn); ok && bound.begun.Load() {
+		if bound, ok := boundConnOf(conn); ok && bound.begun.Load() {
 			return true
 		}
 	}

@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// errPlainHTTP refuses a request that has already sent what it has over an open line.
+var errPlainHTTP = NewError(http.StatusForbidden, Text{"请使用 HTTPS", "use HTTPS"})
+
+// NewRedirect returns an engine for plain HTTP beside HTTPS: it has the health routes, sends GET and HEAD to the same
+// address with https and port, and refuses all else. To redirect a login would only hide that its password was sent
+// for all to read.
+func NewRedirect(cfg Config, port string) (*gin.Engine, error) {
+	engine, err := NewEngine(cfg)
+	if err != nil {
+		return nil, err
+	}
+	redirect := Handle(func(c *gin.Context) error {
+		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+			return errPlainHTTP
+		}
+		c.Redirect(http.StatusPermanentRedirect, "https://"+withPort(c.Request.Host, port)+c.Request.URL.RequestURI())
+		return nil
+	})
+	engine.NoRoute(redirect)
+	engine.NoMethod(redirect)
+	return engine, nil
+}
+
+// withPort puts a port in the place of the one that host may have. 443 is left out.
+func withPort(host, port string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	if port != "443" {
+		return net.JoinHostPort(host, port)
+	}
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
