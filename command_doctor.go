@@ -68,6 +68,7 @@ func doctorChecks(cfg Config, invalid error) []doctor.Check {
 		return checks
 	}
 	add("secret", checkSecret)
+	add("certificate", checkCertificate)
 	urls := cfg.databaseURLs()
 	for _, url := range urls {
 		suffix := ""

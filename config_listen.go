@@ -50,6 +50,7 @@ func readListen(s *settings.Reader) Listen {
 		Address: net.JoinHostPort(host, strconv.Itoa(s.Integer("PORT", port, 0, 65535, "the port to listen on, 443 with TLS_DOMAINS; 0 is any"))),
 		Manager: systemd.ReadManager(s.Lookup),
 	}
+	s.Lookup("SSL_CERT_FILE") // which crypto/x509 reads, for an authority of one's own
 	l.TLS = TLS{
 		CertFile:  s.Text("TLS_CERT_FILE", "", "certificate and its chain in PEM, for HTTPS; read again when it changes"),
 		KeyFile:   s.Text("TLS_KEY_FILE", "", "private key of that certificate, in PEM"),

@@ -52,7 +52,7 @@ func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
 func isProxied(public string, own Listen) bool {
 	u, err := url.Parse(public)
 	if _, isPath := unixPath(own.Address); err != nil || isPath || own.TLS.On() {
-		return isPath
+		return false // the proxy at a Unix socket needs no setting
 	}
 	port := u.Port()
 	if port == "" {

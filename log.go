@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"userorder/database"
+	"userorder/httpapi"
 	"userorder/telemetry"
 )
 
@@ -50,7 +51,7 @@ func pagesURL(cfg Config, address net.Addr) string {
 	case address.Network() == "unix":
 		return ""
 	case len(cfg.Listen.TLS.Domains) > 0:
-		return "https://" + cfg.Listen.TLS.Domains[0]
+		return "https://" + httpapi.HostWithPort(cfg.Listen.TLS.Domains[0], publicPort(cfg.PublicURL, address))
 	case cfg.Listen.TLS.On():
 		return "https://" + reachable(address.String())
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -27,6 +28,9 @@ const (
 	minRetryDelay = time.Minute
 	maxRetryDelay = time.Hour
 )
+
+// ErrNone means that no certificate is kept for a domain.
+var ErrNone = autocert.ErrCacheMiss
 
 // errUnknownName is what a client of another name gets: no certificate.
 var errUnknownName = errors.New("no certificate for this name")
@@ -51,10 +55,37 @@ type domainState struct {
 	expires  time.Time // of the certificate that was logged last
 }
 
+// folderOf returns where the certificates of an authority are kept below a folder.
+func folderOf(directory, folder string) (string, error) {
+	u, err := url.Parse(directory)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(folder, strings.ReplaceAll(u.Host, ":", "_")), nil
+}
+
+// Kept returns the certificate of a domain that an ACME with the same directory and folder has kept. Its error wraps
+// ErrNone if there is none.
+func Kept(ctx context.Context, domain, directory, folder string) (*x509.Certificate, error) {
+	folder, err := folderOf(directory, folder)
+	if err != nil {
+		return nil, err
+	}
+	text, err := autocert.DirCache(folder).Get(ctx, domain)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(text, text) // which are in one file
+	if err != nil {
+		return nil, err
+	}
+	return pair.Leaf, nil
+}
+
 // NewACME returns an ACME for domains in the form in which they are looked up. Directory is the URL of the authority. To
 // use it is to agree to the terms of the authority. Each authority has a folder of its own below folder.
 func NewACME(domains []string, directory, folder string, log *slog.Logger) (*ACME, error) {
-	u, err := url.Parse(directory)
+	folder, err := folderOf(directory, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +95,8 @@ func NewACME(domains []string, directory, folder string, log *slog.Logger) (*ACM
 	}
 	a.manager = &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		HostPolicy: autocert.HostWhitelist(domains...),
-		Cache:      autocert.DirCache(filepath.Join(folder, strings.ReplaceAll(u.Host, ":", "_"))),
+		HostPolicy: a.isOurs,
+		Cache:      autocert.DirCache(folder),
 		Client:     &acme.Client{DirectoryURL: directory, UserAgent: "userorder"},
 	}
 	return a, nil
@@ -114,20 +145,20 @@ func (a *ACME) refresh(domain string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", domain, err)
 	}
-	if err := checkRenewal(got.Leaf, a.now()); err != nil {
-		return fmt.Errorf("%s: %w", domain, err)
+	if err := CheckRenewal(got.Leaf, a.now()); err != nil {
+		return fmt.Errorf("%s: %w: %s", domain, err, advice)
 	}
 	return nil
 }
 
-// checkRenewal returns an error if less than a sixth of the life of a certificate is left: it should have been renewed with a
+// CheckRenewal returns an error if less than a sixth of the life of a certificate is left: it should have been renewed with a
 // third left.
-func checkRenewal(leaf *x509.Certificate, now time.Time) error {
+func CheckRenewal(leaf *x509.Certificate, now time.Time) error {
 	life, left := leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now)
 	if left > life/6 || left > 15*24*time.Hour {
 		return nil
 	}
-	return fmt.Errorf("the certificate has not been renewed, and expires on %s: %s", leaf.NotAfter.UTC().Format(time.RFC3339), advice)
+	return fmt.Errorf("the certificate has not been renewed, and expires on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
 }
 
 // explain adds advice if an authority did not find the domain here. Autocert does not pass on what the authority has said.
@@ -154,6 +185,17 @@ func (a *ACME) get(domain string) (*tls.Certificate, error) {
 		CipherSuites:     []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
 	})
 	return got, a.record(domain, got, err)
+}
+
+// isOurs returns an error unless host, which may have a port, is one of the domains.
+func (a *ACME) isOurs(_ context.Context, host string) error {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if _, ok := a.state[strings.ToLower(host)]; !ok {
+		return errUnknownName
+	}
+	return nil
 }
 
 // mayTry returns the last failure of a domain while it is too early for another attempt.

@@ -112,7 +112,7 @@ func TestACertificateThatShouldHaveBeenRenewedIsReported(t *testing.T) {
 		leaf := func(left time.Duration) *x509.Certificate {
 			return &x509.Certificate{NotBefore: now.Add(left - life), NotAfter: now.Add(left)}
 		}
-		require.NoError(t, checkRenewal(leaf(left+time.Hour), now), "of %s", life)
-		require.ErrorContains(t, checkRenewal(leaf(left-time.Hour), now), "has not been renewed", "of %s", life)
+		require.NoError(t, CheckRenewal(leaf(left+time.Hour), now), "of %s", life)
+		require.ErrorContains(t, CheckRenewal(leaf(left-time.Hour), now), "has not been renewed", "of %s", life)
 	}
 }

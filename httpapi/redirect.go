@@ -23,7 +23,7 @@ func NewRedirect(cfg Config, port string) (*gin.Engine, error) {
 		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 			return errPlainHTTP
 		}
-		c.Redirect(http.StatusPermanentRedirect, "https://"+withPort(c.Request.Host, port)+c.Request.URL.RequestURI())
+		c.Redirect(http.StatusPermanentRedirect, "https://"+HostWithPort(c.Request.Host, port)+c.Request.URL.RequestURI())
 		return nil
 	})
 	engine.NoRoute(redirect)
@@ -31,8 +31,8 @@ func NewRedirect(cfg Config, port string) (*gin.Engine, error) {
 	return engine, nil
 }
 
-// withPort puts a port in the place of the one that host may have. 443 is left out.
-func withPort(host, port string) string {
+// HostWithPort puts a port in the place of the one that host may have. 443, which https means anyway, is left out.
+func HostWithPort(host, port string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	} else {
