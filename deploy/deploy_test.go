@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -236,24 +235,4 @@ func TestDockerfile(t *testing.T) {
 	require.Contains(t, final, "\nUSER 65532:65532\n")
 	require.Contains(t, final, `CMD ["/usr/local/bin/userorder", "healthcheck"]`)
 	require.Contains(t, final, `ENTRYPOINT ["/usr/local/bin/userorder"]`)
-}
-
-func TestSystemdUnit(t *testing.T) {
-	text, err := os.ReadFile("userorder.service")
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
-		require.Regexp(t, `^(#.*|\[(Unit|Service|Install)\]|[A-Z][A-Za-z]+=.*)?\n$`, line)
-	}
-	for _, setting := range regexp.MustCompile(`(?m)^Environment=(\w+)=`).FindAllStringSubmatch(string(text), -1) {
-		requireSetting(t, setting[1])
-	}
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		_ = os.Getenv("TEST_TOOLS") // a list from make, so that go test caches no result across an installation
-		t.Skipf("needs systemd-analyze: %v", err)
-	}
-	out, _ := exec.Command(analyze, "verify", "userorder.service").CombinedOutput()
-	for line := range strings.Lines(string(out)) { // the only complaint allowed: the program is not installed here
-		require.Contains(t, line, "/usr/local/bin/userorder is not executable", string(out))
-	}
 }
