@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"userorder/database/databasetest"
@@ -209,6 +211,25 @@ func TestAHealthcheckThatFailsSaysWhichSettingsMustBeThoseOfTheService(t *testin
 	server.Close()
 	_, err = said(t, map[string]string{"OPS_ADDR": host + ":" + port}, "healthcheck")
 	require.ErrorContains(t, err, "refused"+hint)
+}
+
+func TestAHealthcheckLooksNoNameUp(t *testing.T) {
+	for _, loopback := range []string{"127.0.0.1", "::1"} {
+		listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+			continue // a machine without IPv6
+		}
+		require.NoError(t, err)
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		require.NoError(t, err)
+		connection, err := dial(t.Context(), "tcp", "localhost:"+port)
+		require.NoError(t, err)
+		require.Equal(t, listener.Addr().String(), connection.RemoteAddr().String())
+		require.NoError(t, connection.Close())
+		require.NoError(t, listener.Close())
+		_, err = dial(t.Context(), "tcp", "localhost:"+port)
+		require.ErrorContains(t, err, "127.0.0.1:"+port, "the address of IPv4 is the one that people know")
+	}
 }
 
 func TestWhereThisMachineReachesAnAddress(t *testing.T) {
