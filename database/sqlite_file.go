@@ -33,11 +33,19 @@ var (
 	errInUse    = errors.New("another process is using it: stop that one, or name another path")
 	errForeign  = errors.New("it is not a database of this program: restore a backup if it was one, or name another path")
 	errNewer    = errors.New("it was written by a newer version of this program: start that version")
-	errNoAccess = errors.New("let this user write there, or name another path")
+	errNoAccess = errors.New("let " + self() + " write there, or name another path")
 	errDamaged  = errors.New("it is damaged: restore a backup, or save what is readable with sqlite3's .recover")
 	errDiskFull = errors.New("the disk is full: make room")
 	errLogAlone = errors.New("it is empty or gone, but its -wal exists and may hold every acknowledged write: restore the file, or move the -wal away")
 )
+
+// self names the user of this process by its number, which is all that a container knows of it. Windows has none.
+func self() string {
+	if uid := os.Getuid(); uid >= 0 {
+		return fmt.Sprintf("this user (uid %d)", uid)
+	}
+	return "this user"
+}
 
 // prepareFile locks, creates and inspects the file at path, which is target once links are followed. If a restore was
 // interrupted, it finishes that first and tells log. The caller must release the lock, even after an error.

@@ -37,6 +37,12 @@ func requireSetting(t *testing.T, name string) {
 	require.Contains(t, string(readme), "`"+strings.TrimSuffix(name, "_FILE")+"`")
 }
 
+// requireImage checks that a name means the same image to every tool, and not whatever is the latest.
+func requireImage(t *testing.T, name string) {
+	t.Helper()
+	require.Regexp(t, `^[a-z0-9-]+(\.[a-z0-9-]+)+/[a-z0-9/-]+:v?[0-9][0-9.]*$`, name)
+}
+
 func TestCompose(t *testing.T) {
 	type service struct {
 		Image       string
@@ -228,8 +234,13 @@ func TestDockerfile(t *testing.T) {
 	instructions := regexp.MustCompile(`(?m)^[A-Z]+`).FindAllString(string(text), -1)
 	for _, instruction := range instructions {
 		require.Contains(t, []string{
-			"FROM", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT",
+			"FROM", "ARG", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT",
 		}, instruction)
+	}
+	for _, from := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(string(text), -1) {
+		if from[1] != "scratch" {
+			requireImage(t, from[1])
+		}
 	}
 	_, final, _ := strings.Cut(string(text), "FROM scratch")
 	require.Contains(t, final, "\nUSER 65532:65532\n")

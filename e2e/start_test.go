@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -101,6 +102,14 @@ func TestHelpVersionAndConfigSucceed(t *testing.T) {
 	}
 }
 
+// uid returns the number of the user that runs the program.
+func (p *program) uid() int {
+	if p.SysProcAttr != nil && p.SysProcAttr.Credential != nil {
+		return int(p.SysProcAttr.Credential.Uid)
+	}
+	return os.Getuid()
+}
+
 // asNobody makes a command run as an unprivileged user, since root can write to any folder.
 func asNobody(command *exec.Cmd) {
 	if os.Getuid() != 0 {
@@ -125,7 +134,7 @@ func TestAnUnwritableFolderFailsTheStart(t *testing.T) {
 		require.Equal(t, 1, p.exit(t))
 		stderr := said(t, p.stderr)
 		require.Contains(t, stderr, "userorder: DATABASE_URL: open sqlite:"+path+": ")
-		require.Contains(t, stderr, "permission denied: let this user write there, or name another path")
+		require.Regexp(t, fmt.Sprintf(`permission denied: let this user \(uid %d\) write there, or name another path\n$`, p.uid()), stderr)
 		requireOneLine(t, stderr)
 	}
 	entries, err := os.ReadDir(dir)
