@@ -56,16 +56,18 @@ postman: ## run the Postman collection and requests.http against a fresh service
 clients: ## lint the OpenAPI document, and try out clients that are generated from it; needs Node.js
 	@e2e/clients/run.sh
 
-# bench is a module of its own, since it needs libraries that the service does not.
+# bench and deploy/kubernetestest are modules of their own, since they need libraries that the service does not.
 lint: ## run golangci-lint
 	go run $(GOLANGCI) run
 	$(if $(LINUX),cd bench && go run $(GOLANGCI) run)
 	$(if $(LINUX),cd bench/pocketbase && go run $(GOLANGCI) run)
+	cd deploy/kubernetestest && go run $(GOLANGCI) run
 
 fmt: ## format the code
 	go run $(GOLANGCI) fmt
 	cd bench && go run $(GOLANGCI) fmt
 	cd bench/pocketbase && go run $(GOLANGCI) fmt
+	cd deploy/kubernetestest && go run $(GOLANGCI) fmt
 
 bench: ## compare it with a Flask app, PocketBase and the limits of the machine, in 11 minutes, into bench/results
 	@go -C bench run .
@@ -93,4 +95,5 @@ check: ## run everything that a change must pass
 	go mod tidy -diff
 	$(if $(LINUX),go -C bench vet ./... && go -C bench mod tidy -diff && go -C bench test ./...)
 	$(if $(LINUX),go -C bench/pocketbase vet ./... && go -C bench/pocketbase mod tidy -diff)
+	go -C deploy/kubernetestest vet ./... && go -C deploy/kubernetestest mod tidy -diff && go -C deploy/kubernetestest test -count 1 ./...
 	$(MAKE) lint race

@@ -41,8 +41,8 @@ func alerts(t *testing.T) []alert {
 	return file.Groups[0].Rules
 }
 
-// promtool runs promtool and requires that it finds nothing wrong.
-func promtool(t *testing.T, args ...string) {
+// promtool runs promtool, requires that it finds nothing wrong, and returns what it prints.
+func promtool(t *testing.T, args ...string) string {
 	t.Helper()
 	_ = os.Getenv("TEST_TOOLS") // a list from make, so that go test caches no result across an installation
 	path, err := exec.LookPath("promtool")
@@ -52,6 +52,7 @@ func promtool(t *testing.T, args ...string) {
 	require.NoError(t, err, "needs promtool: REQUIRE_TOOLS is set")
 	out, err := exec.Command(path, args...).CombinedOutput()
 	require.NoError(t, err, string(out))
+	return string(out)
 }
 
 func TestEachAlertSaysHowBadItIsAndWhatToDo(t *testing.T) {
