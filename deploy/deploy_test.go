@@ -44,8 +44,11 @@ func requireImage(t *testing.T, name string) {
 
 func TestCompose(t *testing.T) {
 	type service struct {
-		Image       string
-		Build       struct{ Context, Dockerfile string }
+		Image string
+		Build struct {
+			Context, Dockerfile string
+			Args                map[string]string
+		}
 		Environment map[string]string
 		Volumes     []string
 		Ports       []string
@@ -54,8 +57,15 @@ func TestCompose(t *testing.T) {
 			Interval, Timeout string
 			Retries           int
 		}
-		DependsOn any `yaml:"depends_on"`
-		Deploy    struct{ Replicas int }
+		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+		Secrets     []string
+		ReadOnly    bool     `yaml:"read_only"`
+		CapDrop     []string `yaml:"cap_drop"`
+		SecurityOpt []string `yaml:"security_opt"`
+		Deploy      struct {
+			Replicas  int
+			Resources struct{ Limits struct{ Memory string } }
+		}
 		Configs   []struct{ Source, Target string }
 		GraceTime string `yaml:"stop_grace_period"`
 		Restart   string
@@ -64,15 +74,43 @@ func TestCompose(t *testing.T) {
 		Name     string
 		Services map[string]service
 		Configs  map[string]struct{ Content string }
+		Secrets  map[string]struct{ File string }
 		Volumes  map[string]struct{}
 	}
 	decode(t, "compose.yaml", &compose)
 	replicas := compose.Services["service"]
 	require.Equal(t, 3, replicas.Deploy.Replicas)
 	require.FileExists(t, replicas.Build.Context+"/"+replicas.Build.Dockerfile)
+	dockerfile, err := os.ReadFile("Dockerfile")
+	require.NoError(t, err)
+	for name := range replicas.Build.Args {
+		require.Contains(t, string(dockerfile), "\nARG "+name+"\n")
+	}
 	for name := range replicas.Environment {
 		requireSetting(t, name)
 	}
+	manual, err := os.ReadFile("compose.yaml")
+	require.NoError(t, err)
+	for name, s := range compose.Services {
+		if s.Image != "" {
+			requireImage(t, s.Image)
+		}
+		for setting, value := range s.Environment {
+			require.NotContains(t, value, "$", "%s of %s: a secret in the environment is for everybody who may inspect the container", setting, name)
+			if secret, ok := strings.CutPrefix(value, "/run/secrets/"); ok {
+				require.Contains(t, s.Secrets, secret)
+			}
+		}
+		for _, secret := range s.Secrets {
+			require.Contains(t, string(manual), " >deploy"+strings.TrimPrefix(compose.Secrets[secret].File, ".")+"\n#", "nobody makes it")
+		}
+		for other, on := range s.DependsOn {
+			require.Contains(t, compose.Services, other)
+			require.Equal(t, "service_healthy", on.Condition)
+		}
+	}
+	require.True(t, replicas.ReadOnly)
+	require.Equal(t, []string{"ALL"}, replicas.CapDrop)
 	for _, used := range compose.Services["proxy"].Configs {
 		require.Contains(t, compose.Configs, used.Source)
 	}

@@ -92,7 +92,7 @@ func (i images) build(t *testing.T) {
 	require.NoError(t, json.Unmarshal(env, &folders))
 	i.run(t, "build", "--isolation", "chroot", "--format", "docker", "--pull-never", "--tag", image,
 		"--build-arg", "VERSION=v1.2.3",
-		"--file", "../deploy/Dockerfile", "--ignorefile", "../deploy/Dockerfile.dockerignore",
+		"--file", "../deploy/Dockerfile",
 		"--volume", folders.GOROOT+":/usr/local/go:ro", "--volume", folders.GOMODCACHE+":/go/pkg/mod:ro",
 		"--volume", folders.GOCACHE+":/cache", "..")
 }
@@ -134,15 +134,18 @@ func TestTheBuildSeesNoSecretsAndNoData(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, path := range []string{
-		".env", ".git/config", "app.db", "app.db-wal", "data/app.db", "data/jwt_secret", "deploy/.env", "main.go", "user/user.go", "userorder",
+		".env", ".git/config", "app.db", "app.db-wal", "data/app.db", "data/jwt_secret", "deploy/.env", "deploy/secrets/jwt_secret", "main.go", "user/user.go", "userorder",
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, path), nil, 0o600))
 	}
 	dockerfile := filepath.Join(t.TempDir(), "Dockerfile")
 	require.NoError(t, os.WriteFile(dockerfile, []byte("FROM scratch\nCOPY . /\n"), 0o600))
+	ignored, err := os.ReadFile("../deploy/Dockerfile.dockerignore")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(dockerfile+".dockerignore", ignored, 0o600))
 	i := images(t.TempDir())
-	i.run(t, "build", "--tag", image, "--file", dockerfile, "--ignorefile", "../deploy/Dockerfile.dockerignore", dir)
+	i.run(t, "build", "--tag", image, "--file", dockerfile, dir)
 	root, sent := i.unpack(t), []string(nil)
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
