@@ -181,7 +181,10 @@ func TestTheImage(t *testing.T) {
 					User, WorkingDir      string
 					Entrypoint, Cmd       []string
 					ExposedPorts, Volumes map[string]struct{}
-					Healthcheck           struct{ Test []string }
+					Healthcheck           struct {
+						Test        []string
+						StartPeriod time.Duration
+					}
 				} `json:"config"`
 			}
 		}
@@ -194,6 +197,7 @@ func TestTheImage(t *testing.T) {
 		require.Equal(t, map[string]struct{}{"5000/tcp": {}}, config.ExposedPorts)
 		require.Equal(t, map[string]struct{}{"/data": {}}, config.Volumes)
 		require.Equal(t, []string{"CMD", "/usr/local/bin/userorder", "healthcheck"}, config.Healthcheck.Test)
+		require.Equal(t, 10*time.Minute, config.Healthcheck.StartPeriod, "as the startup probe of Kubernetes")
 	})
 
 	t.Run("has nothing but the program, and lets it write to /data and /tmp alone", func(t *testing.T) {
