@@ -27,7 +27,6 @@ const (
 	// name, with what the build needs.
 	buildBase = "docker.io/library/golang:1.26"
 	image     = "docker.io/library/userorder:v1.2.3"
-	imageUser = 65532
 )
 
 // images runs buildah with a storage of its own in a folder.
@@ -103,9 +102,9 @@ func (i images) unpack(t *testing.T) (root string) {
 	return i.run(t, "mount", i.run(t, "from", "--pull-never", image))
 }
 
-// inImage returns a command of the program in the image, which runs as its user on a read-only copy of root whose /data is
-// a filesystem with options. Nothing of this machine is mounted: no /proc, no /etc/hosts, no resolver.
-func inImage(t *testing.T, root, options string) func(args ...string) *exec.Cmd {
+// inImage returns a command of the program in the image, which runs as a user on a read-only copy of root whose /data is a
+// filesystem with options. Nothing of this machine is mounted: no /proc, no /etc/hosts, no resolver.
+func inImage(t *testing.T, root string, user syscall.Credential, options string) func(args ...string) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()
 	mount := func(source, target, kind string, flags uintptr, options string) {
@@ -119,14 +118,17 @@ func inImage(t *testing.T, root, options string) func(args ...string) *exec.Cmd 
 	return func(args ...string) *exec.Cmd {
 		command := exec.Command("/usr/local/bin/userorder", args...)
 		command.SysProcAttr = &syscall.SysProcAttr{
-			Chroot: dir, Credential: &syscall.Credential{Uid: imageUser, Gid: imageUser},
+			Chroot: dir, Credential: &user, Cloneflags: syscall.CLONE_NEWPID, // process 1 ignores signals that it does not handle
 		}
 		return command
 	}
 }
 
-// ownData are the options of a /data like that of the image.
-var ownData = fmt.Sprintf("mode=0700,uid=%d,gid=%[1]d", imageUser)
+// imageUser is the user of the image, and ownData the options of a /data like that of the image.
+var (
+	imageUser = syscall.Credential{Uid: 65532, Gid: 65532}
+	ownData   = "mode=0700,uid=65532,gid=65532"
+)
 
 func TestTheBuildSeesNoSecretsAndNoData(t *testing.T) {
 	if os.Getuid() != 0 {
@@ -227,10 +229,10 @@ func TestTheImage(t *testing.T) {
 	})
 
 	t.Run("serves with a root that is read-only", func(t *testing.T) {
-		command := inImage(t, root, ownData)
+		command := inImage(t, root, imageUser, ownData)
 		ops := local(freePort(t))
 		settings := []string{
-			"JWT_SECRET=", "OPS_ADDR=" + ops, "BACKUP_DIR=/data", "WEBHOOK_SECRET=" + webhookSecret, "WEBHOOK_URLS=" + receiver.URL,
+			"JWT_SECRET=", "OPS_ADDR=" + ops, "WEBHOOK_SECRET=" + webhookSecret, "WEBHOOK_URLS=" + receiver.URL,
 		}
 		p := launch(t, "/", command(), settings...)
 		base := p.url(t)
@@ -247,6 +249,8 @@ func TestTheImage(t *testing.T) {
 			check := launch(t, "/", command("healthcheck"), strings.Fields(where)...)
 			require.Equal(t, 0, check.exit(t), "%s: %s", where, said(t, check.stderr))
 		}
+		backup := launch(t, "/", command("backup", "/data/copy.db"))
+		require.Equal(t, 0, backup.exit(t), said(t, backup.stderr))
 		p.stop(t)
 		check := launch(t, "/", command("healthcheck"), "HOST=0.0.0.0", "PORT="+port)
 		require.Equal(t, 1, check.exit(t), "nothing listens")
@@ -255,8 +259,14 @@ func TestTheImage(t *testing.T) {
 		p.stop(t)
 	})
 
+	t.Run("runs as another user of the group that owns /data", func(t *testing.T) { // as some clusters choose one
+		p := launch(t, "/", inImage(t, root, syscall.Credential{Uid: 1000680000, Gid: 0}, "mode=0770,uid=0,gid=0")(), "JWT_SECRET=")
+		login(t, p.url(t))
+		p.stop(t)
+	})
+
 	t.Run("says who must own /data", func(t *testing.T) {
-		p := launch(t, "/", inImage(t, root, "mode=0755,uid=0,gid=0")())
+		p := launch(t, "/", inImage(t, root, imageUser, "mode=0755,uid=0,gid=0")())
 		require.Equal(t, 1, p.exit(t))
 		require.Equal(t, "userorder: DATABASE_URL: open sqlite:data/app.db: open /data/app.db-lock: permission denied: "+
 			"let this user (uid 65532) write there, or name another path\n", said(t, p.stderr))

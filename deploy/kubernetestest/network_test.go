@@ -96,6 +96,7 @@ func TestWhatThePodsReach(t *testing.T) {
 		"PostgreSQL in a private network":    {peer{address: "10.1.2.3"}, core.ProtocolTCP, 5432, true},
 		"PostgreSQL in the cluster":          {peer{namespace: labels.Set{"any": "one"}, pod: labels.Set{"app": "postgres"}}, core.ProtocolTCP, 5432, true},
 		"another pod":                        {peer{namespace: labels.Set{"any": "one"}, pod: labels.Set{"app": "shop"}}, core.ProtocolTCP, 8080, false},
+		"PostgreSQL by IPv6":                 {peer{address: "fd00::5"}, core.ProtocolTCP, 5432, true},
 		"PostgreSQL elsewhere":               {peer{address: "203.0.113.7"}, core.ProtocolTCP, 5432, false},
 		"DNS":                                {peer{address: "10.96.0.10"}, core.ProtocolUDP, 53, true},
 		"DNS of the node":                    {peer{address: "169.254.20.10"}, core.ProtocolUDP, 53, true},
