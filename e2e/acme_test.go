@@ -91,7 +91,7 @@ func startPebble(t *testing.T, life time.Duration, address string) *pebble {
 // client returns a client that trusts the certificates of Pebble and finds the shop on a port of this machine.
 func (p *pebble) client(t *testing.T, port int) *http.Client {
 	t.Helper()
-	management := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // a test
+	management := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	response, err := management.Get(p.management + "/roots/0")
 	require.NoError(t, err)
 	root, err := io.ReadAll(response.Body)
@@ -149,7 +149,7 @@ func answerNames(conn net.Conn, address [4]byte) {
 		if err != nil {
 			return
 		}
-		binary.BigEndian.PutUint16(answer, uint16(len(answer)-2)) //nolint:gosec // some dozens
+		binary.BigEndian.PutUint16(answer, uint16(len(answer)-2))
 		if _, err := conn.Write(answer); err != nil {
 			return
 		}
