@@ -75,7 +75,6 @@ var onlyIn = map[string]string{
 
 	"github.com/standard-webhooks": "webhook",
 
-	"go.opentelemetry.io/contrib":        "telemetry",
 	"go.opentelemetry.io/otel/sdk":       "telemetry",
 	"go.opentelemetry.io/otel/exporters": "telemetry",
 }

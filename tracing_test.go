@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -150,4 +152,59 @@ func TestACollectorThatIsAwayIsWarnedOfOnceAndHarmsNoRequest(t *testing.T) {
 		})
 		require.Equal(t, 1, strings.Count(log, "traces are lost"), log)
 	}
+}
+
+// attributes returns those of a span as text.
+func attributes(span *tracepb.Span) map[string]string {
+	texts := map[string]string{}
+	for _, attribute := range span.GetAttributes() {
+		switch value := attribute.GetValue().GetValue().(type) {
+		case *commonpb.AnyValue_IntValue:
+			texts[attribute.GetKey()] = strconv.FormatInt(value.IntValue, 10)
+		case *commonpb.AnyValue_StringValue:
+			texts[attribute.GetKey()] = value.StringValue
+		}
+	}
+	return texts
+}
+
+func TestASpanDescribesItsRequestByTheConventionsForHTTP(t *testing.T) {
+	c := newTraceCollector(t, 200)
+	send := func(method, base, forwarded string) {
+		r, err := http.NewRequest(method, base+"/user/login?a=b", strings.NewReader(`{"username":"x"}`))
+		require.NoError(t, err)
+		r.Header = http.Header{"User-Agent": {"a test"}, "X-Forwarded-For": {forwarded}, "Content-Type": {"application/json"}}
+		r.Host = "shop.example"
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+	}
+	traced(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL}, func(base string) {
+		send("POST", base, "203.0.113.9")
+		send("BREW", base, "203.0.113.9")
+	})
+	expected := map[string]string{
+		"http.request.method": "POST", "http.route": "/user/login", "url.path": "/user/login", "url.scheme": "http",
+		"http.response.status_code": "400", "userorder.code": "400", "user_agent.original": "a test",
+		"http.request.body.size": "16", "http.response.body.size": "99", "network.protocol.version": "1.1",
+		"server.address": "shop.example", "network.peer.address": "127.0.0.1",
+		"client.address": "127.0.0.1", // anybody can send an X-Forwarded-For
+	}
+	login := c.spans["POST /user/login"]
+	require.Equal(t, tracepb.Span_SPAN_KIND_SERVER, login.GetKind())
+	require.Equal(t, tracepb.Status_STATUS_CODE_UNSET, login.GetStatus().GetCode(), "a client's mistake")
+	sent := attributes(login)
+	delete(sent, "network.peer.port")
+	require.Equal(t, expected, sent)
+
+	unknown := attributes(c.spans["HTTP"])
+	require.Equal(t, "_OTHER", unknown["http.request.method"])
+	require.Equal(t, "BREW", unknown["http.request.method_original"])
+	require.Equal(t, "405", unknown["http.response.status_code"])
+
+	behind := newTraceCollector(t, 200)
+	traced(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": behind.URL, "TRUSTED_PROXIES": "127.0.0.1"}, func(base string) {
+		send("POST", base, "203.0.113.9")
+	})
+	require.Equal(t, "203.0.113.9", attributes(behind.spans["POST /user/login"])["client.address"])
 }

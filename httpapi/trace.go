@@ -3,10 +3,13 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -30,9 +33,23 @@ func (x *exchange) describe(c *gin.Context) {
 	if !span.IsRecording() {
 		return
 	}
-	span.SetAttributes(attribute.Int("userorder.code", x.code), attribute.String("url.path", loggedPath(c)))
+	status := c.Writer.Status()
+	span.SetAttributes(
+		attribute.Int("userorder.code", x.code), semconv.URLPath(loggedPath(c)), semconv.HTTPResponseStatusCode(status))
+	if client := ClientAddress(c); client != "" {
+		span.SetAttributes(semconv.ClientAddress(client))
+	}
+	if size := c.Writer.Size(); size > 0 {
+		span.SetAttributes(semconv.HTTPResponseBodySize(size))
+	}
 	if route := c.FullPath(); route != "" {
 		span.SetName(c.Request.Method + " " + route)
-		span.SetAttributes(attribute.String("http.route", route))
+		span.SetAttributes(semconv.HTTPRoute(route))
+	}
+	if status >= http.StatusInternalServerError {
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+	}
+	if x.aborted || status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
 	}
 }

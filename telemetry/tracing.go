@@ -4,15 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
@@ -48,18 +44,6 @@ func StartTracing(ctx context.Context, version string, log *slog.Logger) (*Traci
 			sdktrace.WithBatcher(&exporter{SpanExporter: collector, log: log}), sdktrace.WithResource(service)),
 		log: log,
 	}, nil
-}
-
-// Around returns handler with a span around each request, except health probes.
-func (t *Tracing) Around(handler http.Handler) http.Handler {
-	if t == nil {
-		return handler
-	}
-	return otelhttp.NewHandler(handler, "request",
-		otelhttp.WithTracerProvider(t.provider),
-		otelhttp.WithMeterProvider(noop.NewMeterProvider()), // Metrics has them
-		otelhttp.WithPropagators(propagation.TraceContext{}),
-		otelhttp.WithFilter(func(r *http.Request) bool { return r.URL.Path != "/healthz" && r.URL.Path != "/readyz" }))
 }
 
 // Close sends the spans that are left. It gives up after five seconds, which is not a failure of the service.
