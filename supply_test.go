@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,4 +74,44 @@ func TestSQLiteHasTheLibcItWasMadeFor(t *testing.T) {
 		}
 	}
 	require.FailNow(t, "modernc.org/sqlite requires no modernc.org/libc any more")
+}
+
+// makefileTags returns the build tags of make build.
+func makefileTags(t *testing.T) string {
+	makefile, err := os.ReadFile("Makefile")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`(?m)^TAGS := (\S+)$`).FindSubmatch(makefile)
+	require.NotNil(t, found)
+	return string(found[1])
+}
+
+// TestTheProgramHasNothingThatOnlyTestsNeed and nothing that the tags of make build are there to keep out. What is only
+// imported and never called costs little, because the linker leaves it out: docs/decisions/0030-size.md.
+func TestTheProgramHasNothingThatOnlyTestsNeed(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "-tags", makefileTags(t), ".")
+	list.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := list.Output()
+	require.NoError(t, err)
+	packages := strings.Fields(string(out))
+	require.Contains(t, packages, "github.com/gin-gonic/gin")
+	for _, unwanted := range []string{
+		"testing", "net/http/httptest", "github.com/stretchr/", "github.com/getkin/", "github.com/chromedp/", "github.com/emersion/",
+		"go.yaml.in/yaml/", "golang.org/x/mod/", "userorder/database/databasetest", "userorder/httpapi/httpapitest", "userorder/e2e",
+		"github.com/ugorji/",       // nomsgpack
+		"golang.org/x/net/trace",   // grpcnotrace
+		"github.com/felixge/",      // 1.5 MB, with otelhttp
+		"github.com/bytedance/",    // a JSON codec that gin takes with a tag
+		"github.com/shopspring/",   // for examples
+		"github.com/goccy/go-json", // as sonic
+	} {
+		for _, name := range packages {
+			require.False(t, name == strings.TrimSuffix(unwanted, "/") || strings.HasPrefix(name, unwanted), "%s is linked", name)
+		}
+	}
+}
+
+func TestTheBenchmarkBuildsTheProgramAsMakeDoes(t *testing.T) {
+	text, err := os.ReadFile("bench/world.go")
+	require.NoError(t, err)
+	require.Contains(t, string(text), `const tags = "`+makefileTags(t)+`"`)
 }

@@ -114,9 +114,12 @@ func (w *world) build(ctx context.Context) error {
 	return compile(ctx, w.options.service, w.stage.Service)
 }
 
+// tags are those of the service's Makefile.
+const tags = "nomsgpack,grpcnotrace,validator_novalidatefn"
+
 // compile builds the service in a folder as make build does.
 func compile(ctx context.Context, folder, binary string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack", "-ldflags", "-s -w", //nolint:gosec // ours
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w", //nolint:gosec // ours
 		"-o", binary, ".")
 	build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,16 +74,24 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// build compiles the program once.
+// build compiles the program once, with the tags of make build and stripped as there.
 var build = sync.OnceValues(func() (string, error) {
 	trackSources()
-	return compile("..", "userorder")
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		return "", err
+	}
+	tags := regexp.MustCompile(`(?m)^TAGS := (\S+)$`).FindSubmatch(makefile)
+	if tags == nil {
+		return "", errors.New("the Makefile has no TAGS")
+	}
+	return compile("..", "userorder", "-tags", string(tags[1]), "-ldflags", "-s -w")
 })
 
 // compile builds the program from the sources in a folder.
-func compile(source, name string) (binary string, err error) {
+func compile(source, name string, flags ...string) (binary string, err error) {
 	binary = filepath.Join(binaries, name)
-	command := exec.Command("go", "build", "-o", binary, ".")
+	command := exec.Command("go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"."})...) //nolint:gosec // ours
 	command.Dir = source
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)
