@@ -4,7 +4,7 @@
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINUX := $(filter Linux,$(shell uname))
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
-# These leave out what is not used. Each of the last two alone keeps 6 MB (docs/decisions/0030-size.md).
+# These leave out what is not used. Without either of the last two, the program is 6 MB larger (docs/decisions/0030-size.md).
 TAGS := nomsgpack,grpcnotrace,validator_novalidatefn
 
 # Tests that need more than Go read this list. go test reuses a result until a variable that the tests read changes, but
