@@ -45,7 +45,7 @@ func (w *world) webhooks() (all []measurement) {
 		all = append(all, without, with, events,
 			w.down(e, unhookedAt(waiting), func(ctx context.Context) error { return h.startDown(ctx) }),
 			w.down(e, waitingFor(waiting), func(ctx context.Context) error {
-				if err := h.startDown(ctx, w.hookTo(w.nobody)...); err != nil {
+				if err := h.startDown(ctx, hookTo(w.nobody)...); err != nil {
 					return err
 				}
 				return work.Waiting(ctx, h.down.Address, w.staff, waiting.orders)

@@ -29,8 +29,11 @@ func main() {
 	os.Exit(1)
 }
 
-// run runs the benchmark, or a limit or the receiver if args name it. The benchmark starts these as processes.
+// run runs the benchmark, or what args name: the soak, or a limit or the receiver, which the benchmark starts as processes.
 func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "soak" {
+		return soakFor(ctx, args[1:])
+	}
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		return limit(ctx, args[0], args[1:])
 	}

@@ -24,12 +24,15 @@ type webhook struct {
 }
 
 // hookTo returns the settings of a webhook whose receiver is at address.
-func (w *world) hookTo(address string) []string {
+func hookTo(address string) []string {
 	return []string{
 		"WEBHOOK_URLS=http://" + address + receiver.Path,
-		"WEBHOOK_SECRET=whsec_" + base64.StdEncoding.EncodeToString([]byte(secret)),
+		"WEBHOOK_SECRET=" + hookSecret,
 	}
 }
+
+// hookSecret signs what is sent to webhooks.
+var hookSecret = "whsec_" + base64.StdEncoding.EncodeToString([]byte(secret))
 
 // reserve finds the address of the receiver that is down. Nothing listens there, since a port is not handed out twice.
 func (w *world) reserve(ctx context.Context) error {
@@ -70,7 +73,7 @@ func (w *world) startWebhookSQLite(ctx context.Context) error {
 		return err
 	}
 	// The events of a new URL are those that follow its first start.
-	if err := makeTables(ctx, w.stage, "sqlite:"+empty, w.hookTo(w.nobody)...); err != nil {
+	if err := makeTables(ctx, w.stage, "sqlite:"+empty, hookTo(w.nobody)...); err != nil {
 		return err
 	}
 	h.startDown = func(ctx context.Context, settings ...string) (err error) {
@@ -88,7 +91,7 @@ func (h *webhook) start(ctx context.Context, w *world, start func(id string, set
 	if h.without, err = start("unhooked"); err != nil {
 		return err
 	}
-	h.with, err = start("hooked", w.hookTo(h.receiver.Address)...)
+	h.with, err = start("hooked", hookTo(h.receiver.Address)...)
 	return err
 }
 
@@ -108,7 +111,7 @@ func (w *world) seedWebhookPostgres(ctx context.Context, server *contender.Postg
 	if err := seed.PostgresCopy(ctx, server.URL("postgres"), templateDatabase, templateWaiting); err != nil {
 		return err
 	}
-	if err := makeTables(ctx, w.stage, server.URL(templateWaiting), w.hookTo(w.nobody)...); err != nil {
+	if err := makeTables(ctx, w.stage, server.URL(templateWaiting), hookTo(w.nobody)...); err != nil {
 		return err
 	}
 	return seed.PostgresOrders(ctx, server.URL, templateWaiting, "waiting", w.options.waiting.orders)

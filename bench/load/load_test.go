@@ -99,7 +99,7 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 		{upTo(10), 0, 1},
 		{upTo(10), 1000, 10},
 	} {
-		require.EqualValues(t, test.want, percentile(test.values, test.thousandths), "%d of %d", test.thousandths, len(test.values))
+		require.EqualValues(t, test.want, Percentile(test.values, test.thousandths), "%d of %d", test.thousandths, len(test.values))
 	}
 }
 

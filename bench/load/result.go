@@ -16,13 +16,13 @@ func newResult(elapsed time.Duration, latencies []time.Duration) Result {
 	slices.Sort(latencies)
 	return Result{
 		Requests: len(latencies), Rate: float64(len(latencies)) / elapsed.Seconds(),
-		P50: percentile(latencies, 500), P99: percentile(latencies, 990), P999: percentile(latencies, 999),
+		P50: Percentile(latencies, 500), P99: Percentile(latencies, 990), P999: Percentile(latencies, 999),
 	}
 }
 
-// percentile returns the nearest-rank percentile of sorted values, which is always one of them, or 0 if there are none. With
+// Percentile returns the nearest-rank percentile of sorted values, which is always one of them, or 0 if there are none. With
 // fewer than a thousand values, 999 thousandths is the maximum.
-func percentile(sorted []time.Duration, thousandths int) time.Duration {
+func Percentile(sorted []time.Duration, thousandths int) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}

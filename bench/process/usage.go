@@ -157,3 +157,12 @@ func (p *Process) ResetPeak() error {
 func (p *Process) pids() []int {
 	return append(descendants(p.command.Process.Pid), p.command.Process.Pid)
 }
+
+// Descriptors returns the number of open file descriptors of a process, without those of its descendants.
+func (p *Process) Descriptors() (int, error) {
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.command.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("descriptors of %s: %w", p.name, err)
+	}
+	return len(open), nil
+}

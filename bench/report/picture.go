@@ -42,11 +42,15 @@ func Draw(path string, charts []Chart) error {
 	canvas := vgsvg.New(vg.Points(680), vg.Points(row*b.rows+70))
 	const margin = 10 // points
 	p.Draw(draw.Crop(draw.New(canvas), margin, -margin, margin, -margin))
+	return save(path, canvas)
+}
+
+// save writes an SVG file. Text is laid out for Liberation Sans, which few systems have; the fallbacks have the same widths.
+func save(path string, canvas *vgsvg.Canvas) error {
 	var svg bytes.Buffer
 	if _, err := canvas.WriteTo(&svg); err != nil {
 		return err
 	}
-	// Text is laid out for Liberation Sans, which few systems have. The fallbacks have the same widths.
 	text := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
 	return os.WriteFile(path, text, 0o644) //nolint:gosec // results are public
 }
