@@ -26,7 +26,7 @@ FUZZTIME ?= 1m
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race chaos postman clients fuzz bench bench-quick lint fmt vuln check
+.PHONY: help run build test race chaos postman clients fuzz bench bench-quick soak lint fmt vuln check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,11 @@ bench: ## compare it with a Flask app, PocketBase and the limits of the machine,
 
 bench-quick: ## the same in less than a minute, with rough figures, into bench/quick
 	@go -C bench run . -quick
+
+SOAK ?= 10m
+SOAK_RATE ?= 100
+soak: ## serve a shop for SOAK (10m) and look for what grows: memory, descriptors, logs, response times
+	@go -C bench run . soak -time $(SOAK) -rate $(SOAK_RATE)
 
 fuzz: ## fuzz bodies, responses, prices, ids, tokens and the URLs of webhooks, FUZZTIME (1m) each
 	$(FUZZ) -fuzz '^FuzzBind$$' ./httpapi

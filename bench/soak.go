@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -58,13 +59,16 @@ func soakFor(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.readLog(result); err != nil {
+		return err
+	}
 	if err := s.write(result, *out, began); err != nil {
 		return err
 	}
 	if count := len(result.Failures); count > 0 {
-		return fmt.Errorf("%s", strings.Join(result.Failures[:min(count, 10)], "\n"))
+		return fmt.Errorf("%d failures:\n%s", count, strings.Join(result.Failures[:min(count, 10)], "\n"))
 	}
-	if !plan.Judged() {
+	if !result.Judged() {
 		p.note("every response was as expected; the run was too short to judge growth")
 		return nil
 	}
@@ -176,6 +180,30 @@ func (s *soaked) close() {
 	for _, d := range s.databases {
 		_ = d.Receiver.Close()
 	}
+}
+
+// readLog adds the errors in the log of all processes to the failures.
+func (s *soaked) readLog(result *soak.Result) error {
+	log, err := os.Open(filepath.Join(s.stage.Dir, "service.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	const shown = 10
+	count := 0
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		if !strings.Contains(lines.Text(), " level=ERROR ") {
+			continue
+		}
+		if count++; count <= shown {
+			result.Failures = append(result.Failures, "in the log: "+lines.Text())
+		}
+	}
+	if count > shown {
+		result.Failures = append(result.Failures, fmt.Sprintf("in the log: %d more errors", count-shown))
+	}
+	return lines.Err()
 }
 
 // write writes the report and its picture.

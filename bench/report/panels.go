@@ -49,7 +49,8 @@ func DrawPanels(path, title string, minutes float64, panels []Panel) error {
 	whole := draw.New(canvas)
 	whole.FillPolygon(color.White, []vg.Point{whole.Min, {X: whole.Max.X, Y: whole.Min.Y}, whole.Max, {X: whole.Min.X, Y: whole.Max.Y}})
 	style := plot.New().X.Tick.Label
-	style.Font.Variant, style.Font.Size, style.YAlign = "Sans", vg.Points(9), draw.YCenter
+	style.Font.Variant, style.Font.Size = "Sans", vg.Points(9)
+	style.XAlign, style.YAlign = draw.XLeft, draw.YCenter
 	heading := style
 	heading.Font.Size = vg.Points(11)
 	whole.FillText(heading, vg.Point{X: vg.Points(12), Y: whole.Max.Y - vg.Points(headHeight)/2}, title)
@@ -89,13 +90,14 @@ func (p Panel) draw(area draw.Canvas, style draw.TextStyle, minutes float64, las
 	label.XAlign = draw.XRight
 	for _, tick := range ticks {
 		area.StrokeLine2(grid, plotted.Min.X, y(tick), plotted.Max.X, y(tick))
-		area.FillText(label, vg.Point{X: plotted.Min.X - vg.Points(5), Y: y(tick)}, strconv.FormatFloat(tick, 'f', -1, 64))
+		area.FillText(label, vg.Point{X: plotted.Min.X - vg.Points(5), Y: y(tick)}, number(tick))
 	}
 	label.XAlign = draw.XCenter
-	for minute := 0.0; minute <= minutes; minute += step(minutes, 8) {
+	for i, by := 0, step(minutes, 8); float64(i)*by <= minutes; i++ {
+		minute := float64(i) * by
 		area.StrokeLine2(grid, x(minute), plotted.Min.Y, x(minute), plotted.Max.Y)
 		if last {
-			area.FillText(label, vg.Point{X: x(minute), Y: plotted.Min.Y - vg.Points(9)}, strconv.FormatFloat(minute, 'f', -1, 64))
+			area.FillText(label, vg.Point{X: x(minute), Y: plotted.Min.Y - vg.Points(9)}, number(minute))
 		}
 	}
 	if last {
@@ -151,11 +153,14 @@ func (p Panel) scale() (low, high float64, ticks []float64) {
 	highest = max(highest, 1)
 	by := step(highest, 4)
 	high = by * math.Ceil(highest/by)
-	for tick := 0.0; tick <= high; tick += by {
-		ticks = append(ticks, tick)
+	for i := 0; float64(i)*by <= high*1.001; i++ {
+		ticks = append(ticks, float64(i)*by)
 	}
 	return 0, high, ticks
 }
+
+// number formats the value of a tick.
+func number(tick float64) string { return strconv.FormatFloat(tick, 'g', 6, 64) }
 
 // step returns a distance of 1, 2 or 5 times a power of ten, so that a range has at most a number of ticks after the first.
 func step(length float64, ticks int) float64 {

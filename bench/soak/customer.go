@@ -19,7 +19,7 @@ type customer struct {
 
 	name, from     string
 	token, refresh string // empty without a session
-	fresh          time.Time
+	fresh, until   time.Time // when the token is renewed, and when the session is over
 	spent          string // the refresh token before
 	spentAt        time.Time
 	orders         []bought
@@ -37,10 +37,12 @@ type bought struct {
 // keep is how many orders a client remembers.
 const keep = 20
 
-func (c *customer) session(r reply) {
+func (c *customer) session(r reply, life time.Duration) {
 	c.token, c.refresh = r.Data.Token, r.Data.RefreshToken
 	// Tokens are renewed in the second quarter of their lives, at different times.
 	c.fresh = time.Now().Add(tokenLife/4 + rand.N(tokenLife/4))
+	const margin = 15 * time.Second
+	c.until = time.Now().Add(life - margin)
 }
 
 func (c *customer) end() { c.token, c.refresh, c.spent = "", "", "" }
@@ -48,7 +50,7 @@ func (c *customer) end() { c.token, c.refresh, c.spent = "", "", "" }
 // visit sends the requests of a visit.
 func (s *shop) visit(ctx context.Context, c *customer, due time.Time) {
 	switch {
-	case c.token == "":
+	case c.token == "", time.Now().After(c.until):
 		s.login(ctx, c, due)
 	case time.Now().After(c.fresh):
 		s.renew(ctx, c, due)
@@ -78,7 +80,7 @@ func (s *shop) login(ctx context.Context, c *customer, due time.Time) {
 	r := s.send(ctx, s.anywhere(), call{class: hashes, kind: "login", method: http.MethodPost, path: "/user/login",
 		body: fmt.Sprintf(`{"username":%q,"password":%q}`, c.name, password), from: c.from, want: []answer{fine}, due: due})
 	if r.ok {
-		c.session(r)
+		c.session(r, s.plan.sessionLife())
 	}
 }
 
@@ -114,7 +116,7 @@ func (s *shop) renew(ctx context.Context, c *customer, due time.Time) {
 			s.send(ctx, s.anywhere(), refresh)
 		}
 		c.spent, c.spentAt = c.refresh, time.Now()
-		c.session(r)
+		c.session(r, s.plan.sessionLife())
 	}
 }
 
@@ -125,7 +127,7 @@ func (s *shop) browse(ctx context.Context, c *customer, due time.Time) {
 	case dice < 380:
 		s.query(ctx, c, get)
 	case dice < 500:
-		s.list(ctx, get)
+		s.list(ctx, c, due)
 	case dice < 560:
 		get.kind, get.path, get.has = "info", "/user/info", `"username":"`+c.name+`"`
 		s.send(ctx, s.anywhere(), get)
@@ -159,8 +161,9 @@ func (s *shop) query(ctx context.Context, c *customer, get call) {
 	s.send(ctx, s.anywhere(), get)
 }
 
-func (s *shop) list(ctx context.Context, get call) {
-	get.kind, get.path = "list", "/order/list?limit=10"
+func (s *shop) list(ctx context.Context, c *customer, due time.Time) {
+	get := call{class: reads, kind: "list", method: http.MethodGet, path: "/order/list?limit=10", token: c.token, from: c.from,
+		want: []answer{fine}, due: due}
 	r := s.send(ctx, s.anywhere(), get)
 	if r.Data.Next != "" && chance(0.5) {
 		get.kind, get.due, get.path = "list, next page", time.Time{}, "/order/list?limit=10&after="+r.Data.Next
@@ -218,7 +221,7 @@ func (c *customer) find(status string) int {
 func (s *shop) cancel(ctx context.Context, c *customer, due time.Time) {
 	i := c.find("created")
 	if i < 0 {
-		s.order(ctx, c, due)
+		s.list(ctx, c, due)
 		return
 	}
 	o := c.orders[i]
@@ -235,7 +238,7 @@ func (s *shop) cancel(ctx context.Context, c *customer, due time.Time) {
 func (s *shop) move(ctx context.Context, c *customer, from, to string, due time.Time) {
 	i := c.find(from)
 	if i < 0 {
-		s.order(ctx, c, due)
+		s.list(ctx, c, due)
 		return
 	}
 	o := c.orders[i]
@@ -263,7 +266,7 @@ func (s *shop) changePassword(ctx context.Context, c *customer, due time.Time) {
 		return
 	}
 	c.spent = ""
-	c.session(r)
+	c.session(r, s.plan.sessionLife())
 }
 
 func chance(p float64) bool { return rand.Float64() < p }

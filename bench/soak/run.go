@@ -1,9 +1,11 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -12,7 +14,7 @@ import (
 // Result is what came of a run.
 type Result struct {
 	Plan     Plan
-	Elapsed  time.Duration
+	Elapsed  time.Duration // less than the time of the plan if the run was broken off
 	Findings []Finding
 	Failures []string // what makes the run a failure: wrong responses, lost events, failed jobs, growth
 
@@ -25,8 +27,8 @@ type Result struct {
 }
 
 // Run registers customers on all databases, serves them for the time of the plan, and waits until the receivers have all
-// events. Control is the address of a server that does nothing. An error means that the run could not be completed; what went
-// wrong in it is in Failures. Say gets what happens.
+// events. Control is the address of a server that does nothing. Say gets what happens. An error means that the load did not
+// begin. What is wrong later is in Failures, also that ctx or a process has ended.
 func Run(ctx context.Context, plan Plan, secret, control string, databases []Database, say func(format string, args ...any)) (*Result, error) {
 	r := &Result{Plan: plan, bases: databases}
 	for _, d := range databases {
@@ -62,27 +64,21 @@ func Run(ctx context.Context, plan Plan, secret, control string, databases []Dat
 	})
 	close(stop)
 	sampling.Wait()
-	r.Elapsed = time.Since(r.samples.began)
-	if err != nil {
-		return nil, errors.Join(context.Cause(ctx), r.partly())
+	r.Elapsed = min(plan.Time, time.Since(r.samples.began))
+	r.events, r.calls = make([]int, len(databases)), make([]int, len(databases))
+	if err == nil {
+		say("wait until the receivers have all events")
+		err = r.each(func(i int) error { return r.drain(ctx, i) })
 	}
-	say("wait until the receivers have all events")
-	if err := r.drain(ctx); err != nil {
-		return nil, err
+	if err != nil {
+		r.Failures = append(r.Failures, fmt.Sprintf("broken off after %v: %v", r.Elapsed.Truncate(time.Second), cmp.Or(context.Cause(ctx), err)))
 	}
 	r.judge()
 	return r, nil
 }
 
-// partly returns what was wrong until the run was broken off.
-func (r *Result) partly() (err error) {
-	for _, s := range r.shops {
-		for _, fault := range s.record.faults {
-			err = errors.Join(err, errors.New(fault))
-		}
-	}
-	return err
-}
+// Judged reports whether the run was long enough to look for growth.
+func (r *Result) Judged() bool { return r.Elapsed >= judged }
 
 // each calls a function for all databases at the same time.
 func (r *Result) each(do func(i int) error) error {
@@ -132,35 +128,30 @@ func (s *samples) now(rule Rule) (text string) {
 	return text + " " + rule.Unit
 }
 
-// drain waits until every receiver has taken as many events as there are. Orders go on expiring meanwhile.
-func (r *Result) drain(ctx context.Context) error {
+// drain waits until a receiver has taken as many events as there are. Orders go on expiring meanwhile.
+func (r *Result) drain(ctx context.Context, i int) error {
 	const limit, pause = 3 * time.Minute, time.Second
-	r.events, r.calls = make([]int, len(r.bases)), make([]int, len(r.bases))
-	for i, d := range r.bases {
-		s := r.shops[i]
-		for began := time.Now(); ; {
-			there, err := d.Events(ctx)
-			if err != nil {
-				return err
-			}
-			if r.calls[i], r.events[i] = d.Receiver.counts(); r.events[i] >= there {
-				break
-			}
-			if time.Since(began) > limit {
-				r.Failures = append(r.Failures, fmt.Sprintf("%s: the receiver has %d of %d events", d.Name, r.events[i], there))
-				break
-			}
-			// What has failed is due now, instead of after half a minute.
-			s.send(ctx, s.anywhere(), call{kind: "webhooks, retry", method: "POST", path: "/order/webhooks/retry", token: s.staff(),
-				from: s.desk(), want: []answer{fine}})
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(pause):
-			}
+	d, s := r.bases[i], r.shops[i]
+	for began := time.Now(); ; {
+		there, err := d.Events(ctx)
+		if err != nil {
+			return err
+		}
+		if r.calls[i], r.events[i] = d.Receiver.counts(); r.events[i] >= there {
+			return nil
+		}
+		if time.Since(began) > limit {
+			return fmt.Errorf("%s: the receiver has %d of %d events", d.Name, r.events[i], there)
+		}
+		// What has failed is due now, instead of after half a minute.
+		s.send(ctx, s.anywhere(), call{kind: "webhooks, retry", method: http.MethodPost, path: "/order/webhooks/retry", token: s.staff(),
+			from: s.desk(), want: []answer{fine}})
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
 		}
 	}
-	return nil
 }
 
 // judge fills in the findings and the failures.
@@ -186,24 +177,24 @@ func (r *Result) judge() {
 	if r.samples.failed > 0 {
 		r.Failures = append(r.Failures, fmt.Sprintf("background jobs failed %.0f times: service.log", r.samples.failed))
 	}
-	if !r.Plan.Judged() {
+	if !r.Judged() {
 		return
 	}
 	for _, rule := range []Rule{memory, goroutines, descriptors, sessions, ended, waiting} {
 		for _, series := range r.samples.all(rule.Quantity) {
-			r.Findings = append(r.Findings, rule.Judge(series, r.Plan.Time))
+			r.Findings = append(r.Findings, rule.Judge(series, r.Elapsed))
 		}
 	}
 	for i, series := range r.samples.all(walSQLite.Quantity) {
-		r.Findings = append(r.Findings, r.bases[i].WAL.Judge(series, r.Plan.Time))
+		r.Findings = append(r.Findings, r.bases[i].WAL.Judge(series, r.Elapsed))
 	}
 	_, control := r.control.lines(controls, controls)
-	rule := latency.against(control, r.Plan.Time)
+	rule := latency.against(control, r.Elapsed)
 	for i, s := range r.shops {
 		for _, class := range []string{reads, writes, hashes} {
 			_, p99 := s.record.lines(class, r.bases[i].Name)
 			p99.Name = class + " on " + r.bases[i].Name
-			r.Findings = append(r.Findings, rule.Judge(p99, r.Plan.Time))
+			r.Findings = append(r.Findings, rule.Judge(p99, r.Elapsed))
 		}
 	}
 	for _, f := range r.Findings {

@@ -40,7 +40,7 @@ func (r *Result) verdict(say func(string, ...any)) {
 			say("- %s", strings.ReplaceAll(failure, "\n", " "))
 		}
 		say("")
-	case r.Plan.Judged():
+	case r.Judged():
 		say("**Nothing grew, and every response was as expected.**\n")
 	default:
 		say("**Every response was as expected.** A run of less than %v says nothing of growth, so that was not judged.\n", judged)
