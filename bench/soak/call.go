@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -62,18 +64,58 @@ type reply struct {
 	}
 }
 
-// patience is the timeout of a request; writeTimeout of the service is 30 s.
-const patience = 20 * time.Second
+// patience is the timeout of a request. It is long, since it is no failure of the service that others use the machine.
+const patience = time.Minute
 
-func newClient() *http.Client {
-	transport := &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, DisableCompression: true}
-	return &http.Client{Transport: transport, Timeout: patience}
+// newClient returns a client that keeps some connections to each address, and how many are open to it.
+func newClient() (*http.Client, *connections) {
+	open := &connections{count: map[string]int{}}
+	transport := &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, DisableCompression: true, DialContext: open.dial}
+	return &http.Client{Transport: transport, Timeout: patience}, open
+}
+
+// connections counts open connections by their addresses. It is safe for concurrent use.
+type connections struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (c *connections) add(address string, change int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count[address] += change
+}
+
+func (c *connections) to(address string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count[address]
+}
+
+func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.add(address, 1)
+	return &counted{Conn: conn, closed: sync.OnceFunc(func() { c.add(address, -1) })}, nil
+}
+
+type counted struct {
+	net.Conn
+	closed func()
+}
+
+// Close closes the connection.
+func (c *counted) Close() error {
+	c.closed()
+	return c.Conn.Close()
 }
 
 // send sends a request to a process and records its time and whether the response is wrong. A 503 that says that nothing was
 // changed is obeyed: the request is repeated.
 func (s *shop) send(ctx context.Context, process int, c call) reply {
-	const attempts = 5
+	const attempts = 30 // for 90 s, if passwords are hashed too slowly
 	sent := c.due
 	if sent.IsZero() {
 		sent = time.Now()

@@ -14,7 +14,7 @@ const controls = "control"
 // others may use it, too.
 func (r *Result) compare(ctx context.Context, address string, stop <-chan struct{}) {
 	const pause = 100 * time.Millisecond
-	client := newClient()
+	client, _ := newClient()
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(pause)
 	defer tick.Stop()

@@ -18,9 +18,9 @@ type customer struct {
 	mu sync.Mutex
 
 	name, from     string
-	token, refresh string // empty without a session
+	token, refresh string    // empty without a session
 	fresh, until   time.Time // when the token is renewed, and when the session is over
-	spent          string // the refresh token before
+	spent          string    // the refresh token before
 	spentAt        time.Time
 	orders         []bought
 	keys           int
@@ -89,18 +89,18 @@ func (s *shop) renew(ctx context.Context, c *customer, due time.Time) {
 	refresh := call{class: writes, kind: "refresh", method: http.MethodPost, path: "/user/refresh", from: c.from, want: []answer{fine}, due: due,
 		body: `{"refresh_token":"` + c.refresh + `"}`}
 	const grace = 35 * time.Second // more than the 30 s in which a refresh token returns its successor again
-	switch {
-	case chance(0.03):
+	switch dice := rand.IntN(100); {
+	case dice < 3:
 		process := s.anywhere()
 		s.send(ctx, process, call{class: writes, kind: "logout", method: http.MethodPost, path: "/user/logout", token: c.token, from: c.from,
 			want: []answer{fine}, has: `"ended":1`, due: due})
 		s.send(ctx, process, call{kind: "info, ended session", method: http.MethodGet, path: "/user/info", token: c.token, from: c.from,
 			want: []answer{unauthorized}})
 		c.end()
-	case chance(0.03): // closes the window: the session expires
+	case dice < 6: // closes the window: the session expires
 		c.end()
 		s.login(ctx, c, due)
-	case c.spent != "" && time.Since(c.spentAt) > grace && chance(0.1):
+	case c.spent != "" && time.Since(c.spentAt) > grace && dice < 15:
 		refresh.kind, refresh.class, refresh.want = "refresh, used again", other, []answer{unauthorized}
 		refresh.body = `{"refresh_token":"` + c.spent + `"}`
 		s.send(ctx, s.anywhere(), refresh)
@@ -111,7 +111,7 @@ func (s *shop) renew(ctx context.Context, c *customer, due time.Time) {
 			c.end()
 			return
 		}
-		if chance(0.05) { // as if the response was lost
+		if dice < 20 { // as if the response was lost
 			refresh.kind, refresh.due, refresh.has = "refresh, repeated", time.Time{}, `"refresh_token":"`+r.Data.RefreshToken+`"`
 			s.send(ctx, s.anywhere(), refresh)
 		}

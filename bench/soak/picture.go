@@ -35,8 +35,9 @@ func (r *Result) panels(colors map[string]color.Color) []report.Panel {
 	var panels []report.Panel
 	for _, quantity := range []struct{ name, title string }{
 		{memory.Quantity, "Private memory, MB"},
-		{goroutines.Quantity, "Goroutines"},
-		{descriptors.Quantity, "Open descriptors"},
+		{goroutines.Quantity, "Goroutines, without those of clients' connections"},
+		{descriptors.Quantity, "Open descriptors, without clients' connections"},
+		{clientConnections, "Clients' connections"},
 		{cores, "CPU, % of a core"},
 		{walSQLite.Quantity, "Write-ahead log, MB"},
 		{sessions.Quantity, "Sessions in the table"},
@@ -74,6 +75,9 @@ func thin(s Series, length time.Duration) Series {
 		values = values[:0]
 	}
 	for _, p := range s.Points {
+		if p.At >= length { // while the last responses were waited for
+			break
+		}
 		if in := int(parts * p.At / length); in != part {
 			flush()
 			part = in

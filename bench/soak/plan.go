@@ -53,7 +53,7 @@ func (p Plan) customers() int { return 2 * p.Rate }
 
 // limit is the number of requests that one address may send in ten seconds: more than a customer sends, and less than the
 // impatient client does.
-func (p Plan) limit() int { return max(10, 3*p.Rate/10) }
+func (p Plan) limit() int { return max(12, 3*p.Rate/10) }
 
 // Settings returns the settings of the service. Lives are short, so that much expires and is deleted during the run.
 func (p Plan) Settings() []string {
@@ -75,8 +75,8 @@ var ForPostgres = []string{fmt.Sprintf("max_wal_size=%dMB", maxWALSize), "checkp
 // written from its beginning once it has 64 MB, unless a backup still reads from it.
 var (
 	memory      = Rule{Quantity: "private memory", Unit: "MB", Factor: 1.15, Slack: 4}
-	goroutines  = Rule{Quantity: "goroutines", Factor: 1.1, Slack: 4}
-	descriptors = Rule{Quantity: "descriptors", Factor: 1.1, Slack: 4}
+	goroutines  = Rule{Quantity: "goroutines, without those of clients", Factor: 1.1, Slack: 8}
+	descriptors = Rule{Quantity: "descriptors, without those of clients", Factor: 1.1, Slack: 8}
 	walSQLite   = Rule{Quantity: "write-ahead log", Unit: "MB", Most: 96}
 	walPostgres = Rule{Quantity: "write-ahead log", Unit: "MB", Most: maxWALSize + 64}
 	sessions    = Rule{Quantity: "sessions in the table", Factor: 1.15, Slack: 20}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -105,7 +106,7 @@ func (r *Result) watch(ctx context.Context, stop <-chan struct{}, say func(strin
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if err := r.samples.take(ctx, r.bases); err != nil {
+		if err := r.samples.take(ctx, r.bases, r.connections); err != nil {
 			return err
 		}
 		if time.Since(said) < max(r.Plan.Time/parts, r.Plan.every()) {
@@ -116,16 +117,25 @@ func (r *Result) watch(ctx context.Context, stop <-chan struct{}, say func(strin
 		for _, s := range r.shops {
 			wrong += s.record.countWrong()
 		}
-		say("%v of %v, %d wrong responses, private memory:%s", time.Since(r.samples.began).Truncate(time.Second), r.Plan.Time, wrong, r.samples.now(memory))
+		say("%v of %v, %d wrong responses, private memory: %s", time.Since(r.samples.began).Truncate(time.Second), r.Plan.Time, wrong, r.samples.now(memory))
 	}
 }
 
-// now returns the last values of a quantity.
-func (s *samples) now(rule Rule) (text string) {
-	for _, series := range s.series[rule.Quantity] {
-		text += fmt.Sprintf(" %.0f", series.Points[len(series.Points)-1].Value)
+// connections returns the number of open connections of clients to an address.
+func (r *Result) connections(address string) (count int) {
+	for _, s := range r.shops {
+		count += s.conns.to(address)
 	}
-	return text + " " + rule.Unit
+	return count
+}
+
+// now returns the last values of a quantity.
+func (s *samples) now(rule Rule) string {
+	var values []string
+	for _, series := range s.series[rule.Quantity] {
+		values = append(values, fmt.Sprintf("%.0f", series.Points[len(series.Points)-1].Value))
+	}
+	return strings.Join(append(values, rule.Unit), " ")
 }
 
 // drain waits until a receiver has taken as many events as there are. Orders go on expiring meanwhile.

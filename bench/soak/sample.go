@@ -42,9 +42,9 @@ type Sizes struct {
 
 // The quantities that are sampled and not judged.
 const (
-	resident = "resident memory"
-	cores    = "CPU"
-	stored   = "data"
+	clientConnections = "connections of clients"
+	cores             = "CPU"
+	stored            = "data"
 )
 
 // samples collects quantities over time. A single goroutine uses it.
@@ -68,8 +68,9 @@ func (s *samples) add(quantity, name string, at time.Duration, value float64) {
 
 const megabyte = 1 << 20
 
-// take samples all processes and databases.
-func (s *samples) take(ctx context.Context, databases []Database) error {
+// take samples all processes and databases. Connections returns how many connections clients have to an address: each has a
+// goroutine and a descriptor, and how many there are is up to the clients.
+func (s *samples) take(ctx context.Context, databases []Database, connections func(address string) int) error {
 	at := time.Since(s.began)
 	elapsed := time.Since(s.cpuAt)
 	s.cpuAt, s.failed = time.Now(), 0
@@ -82,29 +83,34 @@ func (s *samples) take(ctx context.Context, databases []Database) error {
 		s.add(stored, d.Name, at, float64(sizes.Data)/megabyte)
 		s.add(sessions.Quantity, d.Name, at, float64(sizes.Sessions))
 		for i, p := range d.Processes {
-			if err := s.process(ctx, p, at, elapsed, i == 0, d.Name); err != nil {
+			metrics, err := s.process(ctx, p, at, elapsed, float64(connections(p.Address)))
+			if err != nil {
 				return err
+			}
+			if i == 0 { // the others count the same events
+				s.add(waiting.Quantity, d.Name, at, metrics["userorder_webhook_events_waiting"])
 			}
 		}
 	}
 	return nil
 }
 
-func (s *samples) process(ctx context.Context, p Process, at, elapsed time.Duration, first bool, database string) error {
+// process samples a process with a number of connections of clients, and returns its metrics.
+func (s *samples) process(ctx context.Context, p Process, at, elapsed time.Duration, clients float64) (map[string]float64, error) {
 	if err := p.Process.Err(); err != nil {
-		return fmt.Errorf("%s: %w", p.Name, err)
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	used, err := p.Process.Memory()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	open, err := p.Process.Descriptors()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	metrics, err := scrape(ctx, p.Ops)
 	if err != nil {
-		return fmt.Errorf("metrics of %s: %w", p.Name, err)
+		return nil, fmt.Errorf("metrics of %s: %w", p.Name, err)
 	}
 	cpu := process.CPU(p.Process)
 	if before, known := s.cpu[p.Name]; known {
@@ -112,15 +118,12 @@ func (s *samples) process(ctx context.Context, p Process, at, elapsed time.Durat
 	}
 	s.cpu[p.Name] = cpu
 	s.add(memory.Quantity, p.Name, at, float64(used.Private)/megabyte)
-	s.add(resident, p.Name, at, float64(used.Resident)/megabyte)
-	s.add(descriptors.Quantity, p.Name, at, float64(open))
-	s.add(goroutines.Quantity, p.Name, at, metrics["go_goroutines"])
+	s.add(descriptors.Quantity, p.Name, at, max(0, float64(open)-clients))
+	s.add(goroutines.Quantity, p.Name, at, max(0, metrics["go_goroutines"]-clients))
+	s.add(clientConnections, p.Name, at, clients)
 	s.add(ended.Quantity, p.Name, at, metrics["userorder_sessions_ended"])
-	if first { // the others count the same events
-		s.add(waiting.Quantity, database, at, metrics["userorder_webhook_events_waiting"])
-	}
 	s.failed += metrics["userorder_job_failures_total"]
-	return nil
+	return metrics, nil
 }
 
 // scrape returns the metrics of a process by their names, those with labels added up.

@@ -20,6 +20,7 @@ type shop struct {
 	secret    string
 	addresses []string // of the processes
 	client    *http.Client
+	conns     *connections
 	record    *record
 	customers []*customer
 
@@ -34,8 +35,9 @@ type shop struct {
 
 func newShop(plan Plan, secret string, addresses []string) *shop {
 	s := &shop{
-		plan: plan, secret: secret, addresses: addresses, client: newClient(), record: newRecord(plan), impatient: "10.2.0.1", position: "0",
+		plan: plan, secret: secret, addresses: addresses, record: newRecord(plan), impatient: "10.2.0.1", position: "0",
 	}
+	s.client, s.conns = newClient()
 	for i := range plan.customers() {
 		const each = 250
 		s.customers = append(s.customers, &customer{name: "customer" + strconv.Itoa(i+1), from: fmt.Sprintf("10.1.%d.%d", i/each, 1+i%each)})
@@ -66,7 +68,7 @@ func (s *shop) open(ctx context.Context) error {
 // returns when all have come. The time of a response counts from when its visit was due.
 func (s *shop) trade(ctx context.Context) error {
 	s.record = newRecord(s.plan)
-	const crowd = 2000 // visits at once, from which on the service does not keep up
+	crowd := int64(60 * s.plan.Rate) // visits at once, from which on the service does not keep up
 	var visits sync.WaitGroup
 	defer visits.Wait()
 	var inside atomic.Int64

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (r *Result) counts(say func(string, ...any)) {
 	row := func(name string, of func(i int) int) {
 		cells := make([]string, len(r.bases))
 		for i := range cells {
-			cells[i] = fmt.Sprint(of(i))
+			cells[i] = strconv.Itoa(of(i))
 		}
 		say("| %s | %s |", name, strings.Join(cells, " | "))
 	}
