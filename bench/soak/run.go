@@ -97,7 +97,8 @@ func (r *Result) watch(ctx context.Context, stop <-chan struct{}, say func(strin
 	tick := time.NewTicker(r.Plan.every())
 	defer tick.Stop()
 	const parts = 20
-	said := time.Now()
+	const patient = 10 // samples: a busy machine is no failure of the service
+	said, missed := time.Now(), 0
 	for {
 		select {
 		case <-stop:
@@ -107,8 +108,13 @@ func (r *Result) watch(ctx context.Context, stop <-chan struct{}, say func(strin
 		case <-tick.C:
 		}
 		if err := r.samples.take(ctx, r.bases, r.connections); err != nil {
-			return err
+			if missed++; missed > patient || r.ended() {
+				return err
+			}
+			say("a sample is missing: %v", err)
+			continue
 		}
+		missed = 0
 		if time.Since(said) < max(r.Plan.Time/parts, r.Plan.every()) {
 			continue
 		}
@@ -119,6 +125,18 @@ func (r *Result) watch(ctx context.Context, stop <-chan struct{}, say func(strin
 		}
 		say("%v of %v, %d wrong responses, private memory: %s", time.Since(r.samples.began).Truncate(time.Second), r.Plan.Time, wrong, r.samples.now(memory))
 	}
+}
+
+// ended reports whether a process has ended.
+func (r *Result) ended() bool {
+	for _, d := range r.bases {
+		for _, p := range d.Processes {
+			if p.Process.Err() != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // connections returns the number of open connections of clients to an address.
