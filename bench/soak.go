@@ -33,9 +33,6 @@ func soakFor(ctx context.Context, args []string) (err error) {
 	if flags.NArg() > 0 || plan.Rate < soak.MinRate || plan.Time < 10*time.Second {
 		return fmt.Errorf("expected only flags, -rate of at least %d and -time of at least 10s: %q", soak.MinRate, args)
 	}
-	if *out == "" {
-		*out = map[bool]string{true: "results", false: "quick"}[plan.Judged()]
-	}
 	dir, err := os.MkdirTemp(*folder, "userorder-soak-")
 	if err != nil {
 		return err
@@ -61,6 +58,9 @@ func soakFor(ctx context.Context, args []string) (err error) {
 	}
 	if err := s.readLog(result); err != nil {
 		return err
+	}
+	if *out == "" {
+		*out = map[bool]string{true: "results", false: "quick"}[result.Judged()]
 	}
 	if err := s.write(result, *out, began); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (s *soaked) readLog(result *soak.Result) error {
 // write writes the report and its picture.
 func (s *soaked) write(result *soak.Result, folder string, began time.Time) error {
 	name := "soak-" + began.UTC().Format(time.DateOnly)
-	if !s.plan.Judged() {
+	if !result.Judged() {
 		name = "soak"
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // results are public

@@ -26,9 +26,6 @@ const (
 	maxWALSize  = 256 // MB, of PostgreSQL
 )
 
-// Judged reports whether the run is long enough to look for growth.
-func (p Plan) Judged() bool { return p.Time >= judged }
-
 // sessionLife is short enough for the number of sessions to become steady in the first third of the run.
 func (p Plan) sessionLife() time.Duration {
 	return min(max(90*time.Second, p.Time/6), 10*time.Minute).Truncate(time.Second)

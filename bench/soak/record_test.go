@@ -94,7 +94,7 @@ func TestPlanReachesASteadyStateInTheFirstThird(t *testing.T) {
 func TestReport(t *testing.T) {
 	plan := Plan{Time: 10 * time.Minute, Rate: 100}
 	r := &Result{
-		Plan: plan, Elapsed: plan.Time, control: newRecord(plan), shops: []*shop{newShop(plan, "", []string{""})}, events: []int{7}, calls: []int{8},
+		Plan: plan, Elapsed: plan.Time, control: newRecord(plan), shops: []*shop{newShop(plan, "", []string{""})},
 		bases:   []Database{{Name: "SQLite", Processes: []Process{{Name: "SQLite"}}, WAL: walSQLite, Receiver: &Receiver{}}},
 		samples: &samples{series: map[string][]*Series{}},
 	}

@@ -23,8 +23,6 @@ type Result struct {
 	shops   []*shop // in the order of databases
 	samples *samples
 	bases   []Database
-	events  []int // that were taken, by database
-	calls   []int // of receivers
 }
 
 // Run registers customers on all databases, serves them for the time of the plan, and waits until the receivers have all
@@ -50,6 +48,9 @@ func Run(ctx context.Context, plan Plan, secret, control string, databases []Dat
 	stop := make(chan struct{})
 	r.samples = &samples{began: time.Now(), series: map[string][]*Series{}, cpu: map[string]time.Duration{}}
 	r.control = newRecord(plan)
+	for _, s := range r.shops {
+		s.record = newRecord(plan) // without what opened the shop
+	}
 	sampling.Go(func() { r.compare(ctx, control, stop) })
 	sampling.Go(func() {
 		if err := r.watch(ctx, stop, say); err != nil {
@@ -66,7 +67,6 @@ func Run(ctx context.Context, plan Plan, secret, control string, databases []Dat
 	close(stop)
 	sampling.Wait()
 	r.Elapsed = min(plan.Time, time.Since(r.samples.began))
-	r.events, r.calls = make([]int, len(databases)), make([]int, len(databases))
 	if err == nil {
 		say("wait until the receivers have all events")
 		err = r.each(func(i int) error { return r.drain(ctx, i) })
@@ -165,11 +165,12 @@ func (r *Result) drain(ctx context.Context, i int) error {
 		if err != nil {
 			return err
 		}
-		if r.calls[i], r.events[i] = d.Receiver.counts(); r.events[i] >= there {
+		_, taken := d.Receiver.counts()
+		if taken >= there {
 			return nil
 		}
 		if time.Since(began) > limit {
-			return fmt.Errorf("%s: the receiver has %d of %d events", d.Name, r.events[i], there)
+			return fmt.Errorf("%s: the receiver has %d of %d events", d.Name, taken, there)
 		}
 		// What has failed is due now, instead of after half a minute.
 		s.send(ctx, s.anywhere(), call{kind: "webhooks, retry", method: http.MethodPost, path: "/order/webhooks/retry", token: s.staff(),

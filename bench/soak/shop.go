@@ -67,7 +67,6 @@ func (s *shop) open(ctx context.Context) error {
 // trade sends visits at an even rate until the time is over, whether the responses to those before have come or not. It
 // returns when all have come. The time of a response counts from when its visit was due.
 func (s *shop) trade(ctx context.Context) error {
-	s.record = newRecord(s.plan)
 	crowd := int64(60 * s.plan.Rate) // visits at once, from which on the service does not keep up
 	var visits sync.WaitGroup
 	defer visits.Wait()

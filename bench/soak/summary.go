@@ -15,7 +15,7 @@ func (r *Result) Markdown(began time.Time, picture string, machine report.Machin
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) }
 	say("# Soak of %s\n", began.UTC().Format("2006-01-02 15:04"))
 	say("%v, %d visits a second to each database by %d customers, on %d cores (%s), %s, %s, %s, commit %s. Tokens lived %v, sessions %v,",
-		r.Plan.Time, r.Plan.Rate, r.Plan.customers(), machine.Cores, machine.CPU, machine.Kernel, machine.Go, machine.Postgres, machine.Commit,
+		r.Elapsed.Round(time.Second), r.Plan.Rate, r.Plan.customers(), machine.Cores, machine.CPU, machine.Kernel, machine.Go, machine.Postgres, machine.Commit,
 		tokenLife, r.Plan.sessionLife())
 	say("orders that nobody paid %v; the SQLite file was backed up every %v.\n", orderExpiry, r.Plan.backupEvery())
 	say("![Memory, goroutines, descriptors, logs and response times over the run](%s)\n", picture)
@@ -90,8 +90,8 @@ func (r *Result) counts(say func(string, ...any)) {
 	row("of these not as expected", func(i int) int { return r.shops[i].record.wrong })
 	row("of these 429, over the limit", func(i int) int { return r.shops[i].record.limited })
 	row("503, repeated as they asked for", func(i int) int { return r.shops[i].record.busy })
-	row("events of orders, all taken by the receiver", func(i int) int { return r.events[i] })
-	row("calls of the receiver, failed and slow ones included", func(i int) int { return r.calls[i] })
+	row("events of orders that the receiver has taken", func(i int) int { _, taken := r.bases[i].Receiver.counts(); return taken })
+	row("calls of the receiver, failed and slow ones included", func(i int) int { calls, _ := r.bases[i].Receiver.counts(); return calls })
 	row("size of the data at the end, MB", func(i int) int { return int(r.samples.last(stored, r.bases[i].Name)) })
 	say("")
 }
