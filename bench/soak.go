@@ -30,8 +30,8 @@ func soakFor(ctx context.Context, args []string) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 || plan.Rate < soak.MinRate || plan.Time < 10*time.Second {
-		return fmt.Errorf("expected only flags, -rate of at least %d and -time of at least 10s: %q", soak.MinRate, args)
+	if flags.NArg() > 0 || plan.Rate < soak.MinRate || plan.Time < 20*time.Second {
+		return fmt.Errorf("expected only flags, -rate of at least %d and -time of at least 20s: %q", soak.MinRate, args)
 	}
 	dir, err := os.MkdirTemp(*folder, "userorder-soak-")
 	if err != nil {

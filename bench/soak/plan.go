@@ -16,7 +16,7 @@ type Plan struct {
 
 const (
 	// MinRate is the least Rate at which the impatient client reaches its limit.
-	MinRate = 20
+	MinRate = 40
 
 	// judged is the shortest run that is looked at for growth: in a shorter one there is no steady state.
 	judged = 5 * time.Minute

@@ -72,8 +72,8 @@ func (s *shop) trade(ctx context.Context) error {
 	defer visits.Wait()
 	var inside atomic.Int64
 	pause := time.Second / time.Duration(s.plan.Rate)
-	next := 0
-	for due := s.record.began; due.Before(s.record.began.Add(s.plan.Time)); due = due.Add(pause) {
+	end := s.record.began.Add(s.plan.Time)
+	for due, number := s.record.began, 0; due.Before(end); due, number = due.Add(pause), number+1 {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -83,11 +83,10 @@ func (s *shop) trade(ctx context.Context) error {
 			return fmt.Errorf("%d visits are under way: the machine is too slow for the rate", crowd)
 		}
 		inside.Add(1)
-		visits.Go(func() { //nolint:contextcheck // the context is that of the run
+		visits.Go(func() {
 			defer inside.Add(-1)
-			s.serve(ctx, next, due)
+			s.serve(ctx, number, due)
 		})
-		next++
 	}
 	return nil
 }
