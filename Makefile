@@ -9,7 +9,7 @@ TAGS := nomsgpack,grpcnotrace,validator_novalidatefn
 
 # Tests that need more than Go read this list. go test reuses a result until a variable that the tests read changes, but
 # does not notice that a program was installed.
-export TEST_TOOLS := $(shell for tool in initdb strace nginx haproxy caddy pgbouncer chromium systemd-analyze prometheus promtool buildah python3 node; do command -v $$tool; done; \
+export TEST_TOOLS := $(shell for tool in initdb strace nginx haproxy caddy pgbouncer chromium systemd-analyze prometheus promtool buildah python3 node mandoc zsh fish dpkg unshare; do command -v $$tool; done; \
 	ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/nginx /usr/sbin/haproxy /usr/sbin/pgbouncer 2>/dev/null; \
 	git rev-parse --is-shallow-repository 2>/dev/null)
 
@@ -25,8 +25,13 @@ FUZZTIME ?= 1m
 # Without this limit Go may spend minutes on making one long input shorter.
 FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 
+# What the program says it was built from. Without git, as in the build of an image: make build VERSION=v1.2.3.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+OUTPUT ?= userorder
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test race chaos postman clients fuzz bench bench-quick soak lint fmt vuln check
+.PHONY: help run build test race chaos postman clients fuzz bench bench-quick soak lint fmt vuln check release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +40,11 @@ run: ## serve on port 5000
 	go run .
 
 build: ## build a static binary, ./userorder
-	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o userorder .
+	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -o '$(OUTPUT)' -ldflags '-s -w \
+		-X userorder/telemetry.version=$(VERSION) -X userorder/telemetry.commit=$(COMMIT)' .
+
+release: ## build archives, packages for Debian and lists of what is inside, for PLATFORMS, into dist
+	@VERSION='$(VERSION)' go run ./release $(PLATFORMS)
 
 test: ## run all tests, on SQLite and, if it is installed, on PostgreSQL
 	@$(call alive,go test ./...)

@@ -56,6 +56,8 @@ func commands() []command {
 			_, err := fmt.Fprintln(in.stdout, telemetry.ReadBuild())
 			return err
 		}},
+		{"man", "", "print the manual page, for man -l -", 0, manual},
+		{"completion", shells, "print what completes commands in a shell", 1, complete},
 		{"help", "", "show this, and all settings", 0, help},
 	}
 }
@@ -112,6 +114,15 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	return usage("there is no command %q", args[0])
 }
 
+// What help and the manual say besides their tables.
+const (
+	aboutSettings = `Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS, SMTP_URL, the database URLs and the settings of
+webhooks may be kept in a file instead, whose path is in JWT_SECRET_FILE and so on. OpenTelemetry's other settings apply
+as well.`
+	aboutStatus = `The exit status is 0 for success, 2 for an invalid setting or command, 1 for any other failure. That of doctor is 0 if all
+is well, 1 after a warning, 2 after a fault.`
+)
+
 // help prints the commands and all settings.
 func help(ctx context.Context, in invocation) error {
 	defaults := settings.NewReader(ctx, nil)
@@ -125,14 +136,11 @@ func help(ctx context.Context, in invocation) error {
 %s
 
 %s
-Settings come from the environment. JWT_SECRET, JWT_SECRET_PREVIOUS, SMTP_URL, the database URLs and the settings of
-webhooks may be kept in a file instead, whose path is in JWT_SECRET_FILE and so on. OpenTelemetry's other settings apply
-as well.
+%s
 
 %s
-The exit status is 0 for success, 2 for an invalid setting or command, 1 for any other failure. That of doctor is 0 if all
-is well, 1 after a warning, 2 after a fault.
-`, errUsage, commandTable(), table(rows))
+%s
+`, errUsage, commandTable(), aboutSettings, table(rows), aboutStatus)
 	return err
 }
 

@@ -7,20 +7,25 @@ import (
 	"runtime/debug"
 )
 
-// Build says what the program was built from. What Go did not record is "unknown".
+// version and commit are set by the Makefile, through -ldflags -X, to what git says: Go itself records nothing in a git
+// worktree or where .git is missing, as in the build of an image.
+var version, commit string
+
+// Build says what the program was built from. What is not known is "unknown".
 type Build struct {
-	Version   string // the tag, or a pseudo-version
+	Version   string // the tag, or what follows the last one
 	Commit    string // with " (changed)" if the tree was
 	GoVersion string
 }
 
-// ReadBuild returns what Go recorded in the program (see [debug.ReadBuildInfo]).
+// ReadBuild returns the version that the program was given when it was built, and otherwise what Go recorded in it (see
+// [debug.ReadBuildInfo]). Only Go knows whether the tree was changed, so its commit comes first.
 func ReadBuild() Build {
 	b := Build{GoVersion: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b = buildOf(info)
 	}
-	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
+	b.Version, b.Commit = cmp.Or(version, b.Version, "unknown"), cmp.Or(b.Commit, commit, "unknown")
 	return b
 }
 
