@@ -28,6 +28,7 @@ FUZZ := go test -run '^$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1s
 # What the program says it was built from. Without git, as in the build of an image: make build VERSION=v1.2.3.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS = -s -w -X userorder/telemetry.version=$(VERSION) -X userorder/telemetry.commit=$(COMMIT)
 OUTPUT ?= userorder
 
 .DEFAULT_GOAL := help
@@ -40,8 +41,7 @@ run: ## serve on port 5000
 	go run .
 
 build: ## build a static binary, ./userorder
-	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -o '$(OUTPUT)' -ldflags '-s -w \
-		-X userorder/telemetry.version=$(VERSION) -X userorder/telemetry.commit=$(COMMIT)' .
+	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o '$(OUTPUT)' .
 
 release: ## build archives, packages for Debian and lists of what is inside, for PLATFORMS, into dist
 	@VERSION='$(VERSION)' go run ./release $(PLATFORMS)
