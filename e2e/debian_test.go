@@ -102,6 +102,7 @@ func (d debian) installed() {
 	p, base := d.serve()
 	token := login(d.T, base)
 	require.True(d, create(base, token, "kept").ok())
+	d.run("runuser", "-u", "userorder", "--", "sh", "-c", "set -a; . "+settingsFile+"; userorder grant test")
 	p.stop(d.T)
 	require.Equal(d, "600 userorder:userorder\n", d.run("stat", "--format", "%a %U:%G", "/var/lib/userorder/jwt_secret"))
 }

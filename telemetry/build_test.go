@@ -14,3 +14,10 @@ func TestABuildIsReadFromWhatGoRecorded(t *testing.T) {
 	})
 	require.Equal(t, Build{Version: "v1.2.3", Commit: "0a1b2c (changed)", GoVersion: "go1.26.8"}, b)
 }
+
+func TestTheVersionThatABuildIsGivenComesFirst(t *testing.T) {
+	defer func(given string) { version = given }(version)
+	version = "v9.8.7"
+	require.Equal(t, "v9.8.7", ReadBuild().Version)
+	require.NotEmpty(t, ReadBuild().Commit)
+}
