@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	nfpm       = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0" // MIT
+	nfpm       = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2" // MIT
 	maintainer = "The userorder authors <userorder@localhost>"
 )
 
