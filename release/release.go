@@ -60,6 +60,14 @@ func run(ctx context.Context, version string, wanted []string) (err error) {
 	if !regexp.MustCompile(`^v?[0-9a-f][0-9A-Za-z.+-]*$`).MatchString(version) {
 		return fmt.Errorf("VERSION is %q and must be a tag such as v1.2.3: make release takes it from git", version)
 	}
+	if len(wanted) == 0 {
+		wanted = platforms
+	}
+	for _, platform := range wanted {
+		if !regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`).MatchString(platform) {
+			return fmt.Errorf("the platform %q must be like linux/amd64", platform)
+		}
+	}
 	r := release{version: version}
 	if r.commit, err = commitTime(ctx); err != nil {
 		return err
@@ -76,9 +84,6 @@ func run(ctx context.Context, version string, wanted []string) (err error) {
 	}
 	if r.manual, err = r.document(ctx); err != nil {
 		return err
-	}
-	if len(wanted) == 0 {
-		wanted = platforms
 	}
 	for _, platform := range wanted {
 		if err := r.build(ctx, platform); err != nil {
@@ -104,7 +109,7 @@ func commitTime(ctx context.Context) (time.Time, error) {
 
 // command runs a command without what the environment says of other platforms, and returns its standard output.
 func command(ctx context.Context, environ []string, name string, args ...string) ([]byte, error) {
-	c := exec.CommandContext(ctx, name, args...)
+	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // ours, with a version and platforms that run has checked
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=", "GOARCH=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=",
@@ -124,7 +129,7 @@ func (r release) compile(ctx context.Context, platform string) (string, error) {
 	if system == "windows" {
 		binary += ".exe"
 	}
-	if err := os.Mkdir(filepath.Dir(binary), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Dir(binary), 0o700); err != nil { //nolint:gosec // the platform is checked
 		return "", err
 	}
 	_, err := command(ctx, target(platform), "make", "build", "OUTPUT="+binary, "VERSION="+r.version)
@@ -172,7 +177,7 @@ func (r release) build(ctx context.Context, platform string) error {
 	if err != nil {
 		return err
 	}
-	content, err := os.ReadFile(binary)
+	content, err := os.ReadFile(binary) //nolint:gosec // ours
 	if err != nil {
 		return err
 	}

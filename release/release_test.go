@@ -50,6 +50,12 @@ func TestAVersionThatNoTagCanBeEndsTheRelease(t *testing.T) {
 	}
 }
 
+func TestAPlatformThatIsNoneEndsTheRelease(t *testing.T) {
+	for _, platform := range []string{"", "linux", "../amd64", "linux/amd64/v3", "Linux/amd64"} {
+		require.ErrorContains(t, run(t.Context(), "v1.2.3", []string{platform}), "must be like linux/amd64", platform)
+	}
+}
+
 func TestTheUnitOfThePackageIsThatOfTheRepositoryWithAUser(t *testing.T) {
 	unit, err := os.ReadFile("../deploy/userorder.service")
 	require.NoError(t, err)
