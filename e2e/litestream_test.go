@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -43,8 +44,9 @@ type machine struct {
 	service, litestream   *program
 }
 
-// newMachine follows deploy/litestream.yml with paths that the test may write to. It starts nothing.
-func newMachine(t *testing.T) *machine {
+// newMachine follows deploy/litestream.yml with paths that the test may write to. Its service also makes backups, which read for long. It
+// starts nothing.
+func newMachine(t *testing.T, backupEvery time.Duration) *machine {
 	t.Helper()
 	dir := t.TempDir()
 	m := &machine{
@@ -52,7 +54,9 @@ func newMachine(t *testing.T) *machine {
 	}
 	m.settings = []string{
 		"DATABASE_URL=sqlite:" + filepath.Join(m.data, "app.db"), "TOKEN_TTL=24h", "PATH=" + binaries + ":" + os.Getenv("PATH"),
+		"BACKUP_DIR=" + filepath.Join(dir, "backups"), "BACKUP_EVERY=" + backupEvery.String(),
 	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "backups"), 0o700))
 	text, err := os.ReadFile("../deploy/litestream.yml")
 	require.NoError(t, err)
 	example := strings.NewReplacer("/var/lib/userorder", m.data, "/etc/litestream.yml", m.config,
@@ -86,15 +90,7 @@ func (m *machine) replicate(t *testing.T) {
 	require.Eventually(t, func() bool { return m.newestFile().After(before) }, time.Minute, 20*time.Millisecond, "nothing is replicated")
 }
 
-// lose ends everything at once and removes the machine's files, then restores the database as deploy/litestream.yml says.
-func (m *machine) lose(t *testing.T) {
-	t.Helper()
-	m.requireNoErrors(t)
-	m.litestream.kill()
-	m.service.kill()
-	m.restoreReplica(t)
-}
-
+// restoreReplica removes the machine's files and restores the database as deploy/litestream.yml says.
 func (m *machine) restoreReplica(t *testing.T) {
 	t.Helper()
 	require.NoError(t, os.RemoveAll(m.data))
@@ -102,7 +98,12 @@ func (m *machine) restoreReplica(t *testing.T) {
 	began := time.Now()
 	for _, command := range m.restore {
 		p := m.run(t, command)
-		require.Equal(t, 0, p.exit(t), "%s: %s%s", command, said(t, p.stdout), said(t, p.stderr))
+		select {
+		case <-p.ended:
+		case <-time.After(10 * time.Minute): // of an hour's orders
+			require.FailNow(t, "it does not end", command)
+		}
+		require.True(t, p.ProcessState.Success(), "%s: %s%s", command, said(t, p.stdout), said(t, p.stderr))
 	}
 	t.Logf("restored in %v", time.Since(began).Round(time.Millisecond))
 	requireWholeBackup(t, filepath.Join(m.data, "app.db"))
@@ -135,6 +136,17 @@ func (m *machine) logSize() int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+// logSalt returns the number that the log has had since it began anew (https://www.sqlite.org/fileformat.html#the_wal_file_format).
+func (m *machine) logSalt(t require.TestingT) []byte {
+	log, err := os.Open(filepath.Join(m.data, "app.db-wal"))
+	require.NoError(t, err)
+	defer func() { _ = log.Close() }()
+	salt := make([]byte, 8)
+	_, err = log.ReadAt(salt, 16)
+	require.NoError(t, err)
+	return salt
 }
 
 // watch logs a line whenever interval has passed, until ctx ends, and returns the largest size of the log.
@@ -223,8 +235,8 @@ func (o *orders) next(ctx context.Context, first int, began time.Time) (number i
 	return number, ctx.Err() == nil
 }
 
-// send creates orders, and cancels one of ten, from many clients until ctx ends or a request fails. It returns a function that waits
-// for them.
+// send creates orders, reads each and cancels one of ten, from many clients, until ctx ends or a request fails. It returns a function that
+// waits for them.
 func (o *orders) send(ctx context.Context, base, token string, clients int) (wait func()) {
 	o.lost.Store(false)
 	var group sync.WaitGroup
@@ -255,6 +267,9 @@ func (o *orders) sendOne(number int, base, token string) (ok bool) {
 		order.acked = acked
 		o.acked++
 	})
+	if read := send("GET", base+"/order/query/"+answer.Data.ID, token, ""); !read.ok() {
+		return o.fail(read)
+	}
 	if number%10 > 0 {
 		return true
 	}
@@ -355,48 +370,69 @@ func TestAReplicaOfLitestreamLacksNoMoreThanTheLastSeconds(t *testing.T) {
 		rate, err = strconv.Atoi(text)
 		require.NoError(t, err)
 	}
-	m, o := newMachine(t), &orders{began: time.Now(), rate: rate}
+	m, o := newMachine(t, max(10*time.Second, duration/6)), &orders{began: time.Now(), rate: rate}
 	base := m.serve(t)
+	t.Log("the service alone:")
 	ctx, cancel := context.WithTimeout(t.Context(), min(5*time.Second, duration))
 	wait := o.send(ctx, base, login(t, base), 64)
-	t.Log("the service alone:")
 	m.watch(ctx, t, time.Minute, o)
 	cancel()
 	wait()
 
-	for round, length := range []time.Duration{duration, 5 * time.Second, 5 * time.Second} {
-		m.replicate(t)
-		wait := o.send(t.Context(), base, login(t, base), 64)
-		t.Logf("round %d, with Litestream:", round+1)
-		ctx, cancel := context.WithTimeout(t.Context(), length)
-		largest := m.watch(ctx, t, min(time.Minute, length/4), o)
-		cancel()
-		o.lost.Store(true)
-		m.lose(t)
-		wait()
-		require.Empty(t, o.failures)
-		missing, lost := o.checkRestored(t, filepath.Join(m.data, "app.db"))
-		t.Logf("round %d: %d of %d orders are missing, the last %v", round+1, missing, o.acked, lost.Round(time.Millisecond))
-		require.Less(t, lost, 15*time.Second)
-		require.Less(t, largest, int64(1<<30))
-		o.acked -= missing
-		base = m.serve(t)
-		report, _ := doctor(t, filepath.Dir(m.data), m.settings...)
-		require.NotContains(t, report, "fault ", report)
-	}
+	m.replicate(t)
+	wait = o.send(t.Context(), base, login(t, base), 64)
+	t.Log("with Litestream:")
+	ctx, cancel = context.WithTimeout(t.Context(), duration)
+	largest := m.watch(ctx, t, min(time.Minute, duration/4), o)
+	cancel()
+	require.Less(t, largest, int64(1<<30))
+	base = o.lose(t, m, wait)
+
+	// Litestream is down until the service has begun its log anew, so that it cannot go on where it was.
+	m.replicate(t)
+	wait = o.send(t.Context(), base, login(t, base), 64)
+	m.litestream.kill()
+	before := m.logSalt(t)
+	require.Eventually(t, func() bool { return !bytes.Equal(before, m.logSalt(t)) }, 3*time.Minute, 50*time.Millisecond,
+		"the log never begins anew")
+	m.replicate(t)
+	ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
+	m.watch(ctx, t, time.Minute, o)
+	cancel()
+	base = o.lose(t, m, wait)
 
 	// A move that is planned loses nothing.
 	m.replicate(t)
-	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
-	wait = o.send(ctx, base, login(t, base), 8)
-	<-ctx.Done()
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	o.send(ctx, base, login(t, base), 8)()
 	cancel()
-	wait()
 	m.service.stop(t)
 	require.NoError(t, m.litestream.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, m.litestream.exit(t))
+	m.requireNoErrors(t)
 	m.restoreReplica(t)
 	missing, _ := o.checkRestored(t, filepath.Join(m.data, "app.db"))
 	require.Zero(t, missing)
 	require.Empty(t, o.failures)
+}
+
+// lose loses the machine while clients write, restores it and checks what is there. It returns the URL of the service on it. The function
+// wait waits for the clients.
+func (o *orders) lose(t *testing.T, m *machine, wait func()) (base string) {
+	t.Helper()
+	m.requireNoErrors(t)
+	o.lost.Store(true)
+	m.litestream.kill()
+	m.service.kill()
+	wait()
+	require.Empty(t, o.failures)
+	m.restoreReplica(t)
+	missing, lost := o.checkRestored(t, filepath.Join(m.data, "app.db"))
+	t.Logf("%d of %d orders are missing, the last %v", missing, o.acked, lost.Round(time.Millisecond))
+	require.Less(t, lost, 15*time.Second)
+	o.acked -= missing
+	base = m.serve(t)
+	report, _ := doctor(t, filepath.Dir(m.data), m.settings...)
+	require.NotContains(t, report, "fault ", report)
+	return base
 }
