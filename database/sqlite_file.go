@@ -181,7 +181,8 @@ func identify(ctx context.Context, pool *sql.DB) (marked bool, modules int, err 
 	}{
 		{"PRAGMA application_id", &id},
 		{"PRAGMA user_version", &version},
-		{"SELECT count(*) FROM sqlite_schema", &tables},
+		// Litestream, which may run beside the service, adds two tables of its own.
+		{"SELECT count(*) FROM sqlite_schema WHERE name NOT GLOB '_litestream_*'", &tables},
 		// goose_db_version is goose's default, so another program's.
 		{"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'goose_*' AND name <> 'goose_db_version'", &modules},
 	} {

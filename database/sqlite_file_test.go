@@ -140,6 +140,20 @@ func TestAnEmptyFileIsNew(t *testing.T) {
 	require.NoError(t, databasetest.Open(t, url).Migrate(t.Context(), "notes", notes))
 }
 
+// Litestream makes its tables as soon as there is a file, which may be while a service starts for the first time.
+func TestAFileWithTheTablesOfLitestreamAloneIsNew(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	path, _ := database.SQLitePath(url)
+	change(t, path, "PRAGMA journal_mode = WAL", "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)",
+		"CREATE TABLE _litestream_lock (id INTEGER)")
+	db := databasetest.Open(t, url)
+	require.True(t, db.IsNew())
+	require.NoError(t, db.Migrate(t.Context(), "notes", notes))
+	require.NoError(t, db.Close())
+	require.Zero(t, countNotes(t, databasetest.Open(t, url)))
+}
+
 func TestALogIsNotRemovedWithAMissingFile(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
