@@ -171,7 +171,8 @@ func (f *sqliteFile) settled(ctx context.Context, table string) (id int64, err e
 func (f *sqliteFile) stats() Stats { return f.readers.stats() }
 
 // resume finds out whether the file can be written again. It first moves the log into the file, which frees space: the
-// log of many commits holds many versions of the same pages.
+// log of many commits holds many versions of the same pages. It does not wait long for a read that is in the way: Litestream reads all
+// the time, the writer waits meanwhile, and whoever asks gives up after a second.
 func (f *sqliteFile) resume(ctx context.Context) error {
 	f.resuming.Lock()
 	defer f.resuming.Unlock()
@@ -183,7 +184,7 @@ func (f *sqliteFile) resume(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = pool.Close() }()
-	_, _ = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // if it fails, there may still be room
+	_, _ = pool.ExecContext(ctx, "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE)") // if it fails, there may still be room
 	if err := requireRoom(f.path + "-room"); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -126,6 +127,35 @@ func TestAFullDiskWhenTheWALIndexHasToGrow(t *testing.T) {
 	p.kill()
 	p = start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
 	l.checkAll(t, p.url(t))
+}
+
+// TestAServiceRecoversFromAFullDiskBesideALongRead reads as Litestream does all the time. Probes wait for a second, as those of
+// Kubernetes do.
+func TestAServiceRecoversFromAFullDiskBesideALongRead(t *testing.T) {
+	t.Parallel()
+	disk := tmpfs(t, "32m")
+	p := start(t, t.TempDir(), "DATABASE_URL=sqlite:"+disk+"/app.db")
+	base := p.url(t)
+	l := newLedger(login(t, base))
+	require.True(t, l.write(t, base, "before the read", 1))
+	db, err := sql.Open("sqlite", "file:"+disk+"/app.db?mode=ro")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	read, err := db.Begin()
+	require.NoError(t, err)
+	var count int
+	require.NoError(t, read.QueryRow("SELECT count(*) FROM orders").Scan(&count))
+
+	wait := l.writeAll(t, base, 6)
+	inflate(t, filepath.Join(disk, "balloon"))
+	wait()
+	readyWithin(t, base, time.Second, 503)
+	require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
+	require.Eventually(t, func() bool { return sendBy(impatient(time.Second), "GET", base+"/readyz", "", "").status == 200 },
+		20*time.Second, 20*time.Millisecond, "it is never ready again")
+	require.True(t, create(base, l.token, "there is room again").ok())
+	require.NoError(t, read.Rollback())
+	l.checkAll(t, base)
 }
 
 func TestAFullDiskKeepsTheLastBackups(t *testing.T) {
