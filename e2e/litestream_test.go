@@ -90,6 +90,15 @@ func (m *machine) replicate(t *testing.T) {
 	require.Eventually(t, func() bool { return m.newestFile().After(before) }, time.Minute, 20*time.Millisecond, "nothing is replicated")
 }
 
+// stop ends the service and then Litestream, which replicates the rest before it does.
+func (m *machine) stop(t *testing.T) {
+	t.Helper()
+	m.service.stop(t)
+	require.NoError(t, m.litestream.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, 0, m.litestream.exit(t))
+	m.requireNoErrors(t)
+}
+
 // restoreReplica removes the machine's files and restores the database as deploy/litestream.yml says.
 func (m *machine) restoreReplica(t *testing.T) {
 	t.Helper()
@@ -406,10 +415,7 @@ func TestAReplicaOfLitestreamLacksNoMoreThanTheLastSeconds(t *testing.T) {
 	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 	o.send(ctx, base, login(t, base), 8)()
 	cancel()
-	m.service.stop(t)
-	require.NoError(t, m.litestream.Process.Signal(syscall.SIGTERM))
-	require.Equal(t, 0, m.litestream.exit(t))
-	m.requireNoErrors(t)
+	m.stop(t)
 	m.restoreReplica(t)
 	missing, _ := o.checkRestored(t, filepath.Join(m.data, "app.db"))
 	require.Zero(t, missing)
@@ -435,4 +441,51 @@ func (o *orders) lose(t *testing.T, m *machine, wait func()) (base string) {
 	report, _ := doctor(t, filepath.Dir(m.data), m.settings...)
 	require.NotContains(t, report, "fault ", report)
 	return base
+}
+
+// TestLitestreamMayStartFirstAndFollowsARestore starts Litestream while the file is still empty, as it is for a moment at the first start
+// of a service, and restores a backup, which puts another file in the place of the one that Litestream knows.
+func TestLitestreamMayStartFirstAndFollowsARestore(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	need(t, "Litestream, of which the modules could not be had", buildLitestream())
+	m := newMachine(t, time.Hour)
+	require.NoError(t, os.Mkdir(m.data, 0o700))
+	file := filepath.Join(m.data, "app.db")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	m.replicate(t)
+	base := m.serve(t)
+	require.Contains(t, said(t, m.service.stdout), " database=new ")
+	token := login(t, base)
+	for n := range 20 {
+		require.True(t, create(base, token, fmt.Sprint("product ", n)).ok())
+	}
+	dir, backup := filepath.Dir(m.data), filepath.Join(t.TempDir(), "backup.db")
+	status, _, stderr := command(t, dir, "", []string{"backup", backup}, m.settings...)
+	require.Zero(t, status, stderr)
+	require.True(t, create(base, token, "after the backup").ok())
+	m.stop(t)
+	status, _, stderr = command(t, dir, "", []string{"restore", backup}, m.settings...)
+	require.Zero(t, status, stderr)
+
+	base = m.serve(t)
+	m.replicate(t)
+	token = login(t, base)
+	require.True(t, create(base, token, "after the restore").ok())
+	m.stop(t)
+	want := contents(t, file)
+	require.Contains(t, want, "after the restore")
+	require.NotContains(t, want, "after the backup")
+	m.restoreReplica(t)
+	require.Equal(t, want, contents(t, file))
+}
+
+// contents returns all orders in a database that is closed.
+func contents(t *testing.T, path string) (text string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?mode=ro")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	require.NoError(t, db.QueryRow("SELECT group_concat(id || ' ' || product || ' ' || created_at, char(10)) FROM orders").Scan(&text))
+	return text
 }
