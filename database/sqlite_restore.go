@@ -33,14 +33,16 @@ var (
 	errBackupDamaged = errors.New("it is damaged: restore another backup, or save what is readable with sqlite3's .recover")
 	errBackupEmpty   = errors.New("it has no tables of this program")
 	errBackupItself  = errors.New("it is the database itself")
+
+	errLitestream = errors.New("Litestream is reading the database: stop it, and start it again after the restore")
 )
 
 // Restore puts a copy of the backup at path in the place of the SQLite database at url, which need not exist. It calls
 // prepare with that copy, open as by Open, before anything of the database is touched; an error of prepare ends it.
 // Kept is the name under which the previous database stays beside the new one, or "" if there was none.
 //
-// Restore fails while a service has the database open, and if the backup is damaged, empty, newer, or not of this
-// program. Wherever it is interrupted, the next Open finds either all of the previous database or all of the new one:
+// Restore fails while a service has the database open or Litestream replicates it, and if the backup is damaged, empty, newer, or not of
+// this program. Wherever it is interrupted, the next Open finds either all of the previous database or all of the new one:
 // the copy is complete once it is called PATH-restoring, and from then on Open finishes what is left to do.
 //
 // Keys that the previous database has given out are not given out again, if it can be read.
@@ -94,7 +96,9 @@ func (r *restoration) run(ctx context.Context) (kept string, err error) {
 	if err := r.inspect(ctx, checkPool); err != nil {
 		return "", err
 	}
-	settle(ctx, r.target)
+	if err := settle(ctx, r.target); err != nil {
+		return "", err
+	}
 	r.step("settled")
 	if err := disk.Create(r.target+restoring, func(file *os.File) error { return r.copy(ctx, file) }); err != nil {
 		return "", err
@@ -257,20 +261,27 @@ func lastKeys(ctx context.Context, path string) map[string]int64 {
 }
 
 // settle moves the log of the database at path into it, if it is one and whole. Otherwise it is not touched, and its
-// log is kept with it.
-func settle(ctx context.Context, path string) {
+// log is kept with it. It returns an error if Litestream runs: that would go on with the log of the new file and pages of the previous one,
+// and spoil its replica.
+func settle(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 { // SQLite would remove the log
-		return
+		return nil //nolint:nilerr // there is nothing to do
 	}
 	if _, err := inspect(ctx, path); err != nil && !errors.Is(err, errNewer) {
-		return
+		return nil //nolint:nilerr // it is left as it is
 	}
 	conn, err := sqlite.Open(path, sqlite.ReadWrite, "busy_timeout(1000)", "synchronous(FULL)", "fullfsync(1)")
 	if err != nil {
-		return
+		return nil //nolint:nilerr // likewise
 	}
-	_, _ = conn.Run("PRAGMA wal_checkpoint(TRUNCATE)", nil, nil)
-	_ = conn.Close()
+	defer func() { _ = conn.Close() }()
+	var busy, pages, moved, replicated int64
+	_, failed := conn.Run("PRAGMA wal_checkpoint(TRUNCATE)", nil, []any{&busy, &pages, &moved})
+	_, err = conn.Run("SELECT count(*) FROM sqlite_schema WHERE name = '_litestream_seq'", nil, []any{&replicated})
+	if failed == nil && err == nil && busy > 0 && replicated > 0 { // its read never ends
+		return errLitestream
+	}
+	return nil
 }
 
 // finishRestore puts the copy at target-restoring, if there is one, in the place of the database, and returns the name

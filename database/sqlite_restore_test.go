@@ -388,3 +388,24 @@ func TestARestoreThatIsKilledAtAnyTimeLeavesTheOldOrTheNew(t *testing.T) {
 	t.Log(states)
 	require.Len(t, states, 2, "it was always killed too early or too late")
 }
+
+func TestARestoreIsRefusedWhileLitestreamReads(t *testing.T) {
+	t.Parallel()
+	path, backup := filled(t), filled(t)
+	change(t, path, "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)")
+	other, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	_, err = other.Exec("INSERT INTO _litestream_seq (seq) VALUES (1)")
+	require.NoError(t, err)
+	read, err := other.Begin()
+	require.NoError(t, err)
+	var count int
+	require.NoError(t, read.QueryRow("SELECT count(*) FROM _litestream_seq").Scan(&count))
+	prepare := func(context.Context, *database.DB) error { return nil }
+	_, err = database.Restore(t.Context(), "sqlite:"+path, backup, prepare)
+	require.ErrorContains(t, err, "Litestream is reading the database: stop it, and start it again after the restore")
+	require.NoError(t, read.Rollback())
+	_, err = database.Restore(t.Context(), "sqlite:"+path, backup, prepare)
+	require.NoError(t, err)
+}

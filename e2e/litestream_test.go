@@ -94,6 +94,11 @@ func (m *machine) replicate(t *testing.T) {
 func (m *machine) stop(t *testing.T) {
 	t.Helper()
 	m.service.stop(t)
+	m.stopLitestream(t)
+}
+
+func (m *machine) stopLitestream(t *testing.T) {
+	t.Helper()
 	require.NoError(t, m.litestream.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, m.litestream.exit(t))
 	m.requireNoErrors(t)
@@ -464,7 +469,11 @@ func TestLitestreamMayStartFirstAndFollowsARestore(t *testing.T) {
 	status, _, stderr := command(t, dir, "", []string{"backup", backup}, m.settings...)
 	require.Zero(t, status, stderr)
 	require.True(t, create(base, token, "after the backup").ok())
-	m.stop(t)
+	m.service.stop(t)
+	status, _, stderr = command(t, dir, "", []string{"restore", backup}, m.settings...)
+	require.Equal(t, 1, status)
+	require.Contains(t, stderr, "Litestream is reading the database: stop it")
+	m.stopLitestream(t)
 	status, _, stderr = command(t, dir, "", []string{"restore", backup}, m.settings...)
 	require.Zero(t, status, stderr)
 
