@@ -53,7 +53,7 @@ func newMachine(t *testing.T, backupEvery time.Duration) *machine {
 		data: filepath.Join(dir, "machine"), replica: filepath.Join(dir, "elsewhere"), config: filepath.Join(dir, "litestream.yml"),
 	}
 	m.settings = []string{
-		"DATABASE_URL=sqlite:" + filepath.Join(m.data, "app.db"), "TOKEN_TTL=24h", "PATH=" + binaries + ":" + os.Getenv("PATH"),
+		"DATABASE_URL=sqlite:" + filepath.Join(m.data, "app.db"), "TOKEN_TTL=24h", "JWT_SECRET=", "PATH=" + binaries + ":" + os.Getenv("PATH"),
 		"BACKUP_DIR=" + filepath.Join(dir, "backups"), "BACKUP_EVERY=" + backupEvery.String(),
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "backups"), 0o700))
@@ -373,7 +373,7 @@ func (o *orders) checkRestored(t *testing.T, path string) (missing int, lost tim
 func TestAReplicaOfLitestreamLacksNoMoreThanTheLastSeconds(t *testing.T) {
 	slow(t)
 	need(t, "Litestream, of which the modules could not be had", buildLitestream())
-	duration, rate := 20*time.Second, 0
+	duration, rate := 12*time.Second, 0
 	if text := os.Getenv("LITESTREAM_LOAD"); text != "" {
 		var err error
 		duration, err = time.ParseDuration(text)
@@ -387,7 +387,7 @@ func TestAReplicaOfLitestreamLacksNoMoreThanTheLastSeconds(t *testing.T) {
 	m, o := newMachine(t, max(10*time.Second, duration/6)), &orders{began: time.Now(), rate: rate}
 	base := m.serve(t)
 	t.Log("the service alone:")
-	ctx, cancel := context.WithTimeout(t.Context(), min(5*time.Second, duration))
+	ctx, cancel := context.WithTimeout(t.Context(), min(3*time.Second, duration))
 	wait := o.send(ctx, base, login(t, base), 64)
 	m.watch(ctx, t, time.Minute, o)
 	cancel()
