@@ -172,7 +172,7 @@ func (f *sqliteFile) stats() Stats { return f.readers.stats() }
 
 // resume finds out whether the file can be written again. It first moves the log into the file, which frees space: the
 // log of many commits holds many versions of the same pages. It does not wait long for a read that is in the way: Litestream reads all
-// the time, the writer waits meanwhile, and whoever asks gives up after a second.
+// the time, the writer waits meanwhile, and a probe may give up after a second.
 func (f *sqliteFile) resume(ctx context.Context) error {
 	f.resuming.Lock()
 	defer f.resuming.Unlock()

@@ -34,7 +34,7 @@ var (
 	errBackupEmpty   = errors.New("it has no tables of this program")
 	errBackupItself  = errors.New("it is the database itself")
 
-	errLitestream = errors.New("Litestream is reading the database: stop it, and start it again after the restore")
+	errLitestream = errors.New("the database is being read by Litestream: stop that, and start it again after the restore")
 )
 
 // Restore puts a copy of the backup at path in the place of the SQLite database at url, which need not exist. It calls
@@ -265,14 +265,14 @@ func lastKeys(ctx context.Context, path string) map[string]int64 {
 // and spoil its replica.
 func settle(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 { // SQLite would remove the log
-		return nil //nolint:nilerr // there is nothing to do
+		return nil
 	}
 	if _, err := inspect(ctx, path); err != nil && !errors.Is(err, errNewer) {
-		return nil //nolint:nilerr // it is left as it is
+		return nil
 	}
 	conn, err := sqlite.Open(path, sqlite.ReadWrite, "busy_timeout(1000)", "synchronous(FULL)", "fullfsync(1)")
 	if err != nil {
-		return nil //nolint:nilerr // likewise
+		return nil
 	}
 	defer func() { _ = conn.Close() }()
 	var busy, pages, moved, replicated int64

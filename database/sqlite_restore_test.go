@@ -404,7 +404,7 @@ func TestARestoreIsRefusedWhileLitestreamReads(t *testing.T) {
 	require.NoError(t, read.QueryRow("SELECT count(*) FROM _litestream_seq").Scan(&count))
 	prepare := func(context.Context, *database.DB) error { return nil }
 	_, err = database.Restore(t.Context(), "sqlite:"+path, backup, prepare)
-	require.ErrorContains(t, err, "Litestream is reading the database: stop it, and start it again after the restore")
+	require.ErrorContains(t, err, "the database is being read by Litestream: stop that, and start it again after the restore")
 	require.NoError(t, read.Rollback())
 	_, err = database.Restore(t.Context(), "sqlite:"+path, backup, prepare)
 	require.NoError(t, err)

@@ -149,7 +149,7 @@ func TestAServiceRecoversFromAFullDiskBesideALongRead(t *testing.T) {
 	wait := l.writeAll(t, base, 6)
 	inflate(t, filepath.Join(disk, "balloon"))
 	wait()
-	readyWithin(t, base, time.Second, 503)
+	readyWithin(t, base, 3*time.Second, 503) // not after the 5 s for which a write waits
 	require.NoError(t, os.Remove(filepath.Join(disk, "balloon")))
 	require.Eventually(t, func() bool { return sendBy(impatient(time.Second), "GET", base+"/readyz", "", "").status == 200 },
 		20*time.Second, 20*time.Millisecond, "it is never ready again")

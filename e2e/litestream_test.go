@@ -472,7 +472,7 @@ func TestLitestreamMayStartFirstAndFollowsARestore(t *testing.T) {
 	m.service.stop(t)
 	status, _, stderr = command(t, dir, "", []string{"restore", backup}, m.settings...)
 	require.Equal(t, 1, status)
-	require.Contains(t, stderr, "Litestream is reading the database: stop it")
+	require.Contains(t, stderr, "the database is being read by Litestream: stop that")
 	m.stopLitestream(t)
 	status, _, stderr = command(t, dir, "", []string{"restore", backup}, m.settings...)
 	require.Zero(t, status, stderr)
