@@ -9,7 +9,7 @@ TAGS := nomsgpack,grpcnotrace,validator_novalidatefn
 
 # Tests that need more than Go read this list. go test reuses a result until a variable that the tests read changes, but
 # does not notice that a program was installed.
-export TEST_TOOLS := $(shell for tool in initdb strace nginx haproxy caddy pgbouncer chromium systemd-analyze prometheus promtool buildah python3 node mandoc zsh fish dpkg unshare; do command -v $$tool; done; \
+export TEST_TOOLS := $(shell for tool in initdb strace nginx haproxy caddy pgbouncer chromium systemd-analyze prometheus promtool buildah python3 node mandoc zsh fish dpkg unshare patroni etcd ip; do command -v $$tool; done; \
 	ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/nginx /usr/sbin/haproxy /usr/sbin/pgbouncer 2>/dev/null; \
 	git rev-parse --is-shallow-repository 2>/dev/null)
 

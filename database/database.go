@@ -25,6 +25,7 @@ type DB struct {
 // engine is what SQLite and PostgreSQL implement each in their own way. Its errors are not classified yet.
 type engine interface {
 	queryRow(ctx context.Context, query string, args, dest []any) error
+	confirm(ctx context.Context, query string, args, dest []any) error
 	each(ctx context.Context, query string, args []any, begin func(), row rowFunc) error // begin precedes every try
 	exec(ctx context.Context, query string, args, dest []any) (rows int64, err error)    // dest is nil if there are no rows
 	insert(ctx context.Context, query string, args []any) (id int64, err error)
@@ -150,6 +151,15 @@ func SQLitePath(url string) (path string, ok bool) {
 // Parameters are $1…$n, numbered in the order of their first use; the same text runs on both engines.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	return &Row{scan: func(dest []any) error { return db.engine.queryRow(ctx, query, args, dest) }}
+}
+
+// Confirm prepares a SELECT of one row of one table, for a caller that acknowledges an earlier write because of it. Scan
+// returns the row once it is as durable as a write that has succeeded, and otherwise fails as Exec does.
+//
+// QueryRow does not promise that on PostgreSQL with synchronous replication: cancelling a commit that waits for the standby, as
+// pgx does when the caller's time is up, ends the wait and shows the row to everybody. It is lost if the primary is.
+func (db *DB) Confirm(ctx context.Context, query string, args ...any) *Row {
+	return &Row{scan: func(dest []any) error { return db.engine.confirm(ctx, query, args, dest) }}
 }
 
 // Exec runs one statement that writes, in a transaction of its own, and returns the number of rows that it inserted,

@@ -182,6 +182,12 @@ func (p *postgresServer) exec(ctx context.Context, query string, args, dest []an
 	return s.rows, nil
 }
 
+// confirm locks the row. That is a write, whose commit waits for the standby to have this and all earlier commits.
+func (p *postgresServer) confirm(ctx context.Context, query string, args, dest []any) error {
+	_, err := p.exec(ctx, query+" FOR UPDATE", args, dest)
+	return err
+}
+
 func (p *postgresServer) insert(ctx context.Context, query string, args []any) (id int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -120,6 +120,10 @@ func (f *besideFile) queryRow(ctx context.Context, query string, args, dest []an
 	return f.read(ctx, func(r *reader) error { return r.queryRow(timeout, query, args, dest) })
 }
 
+func (f *besideFile) confirm(ctx context.Context, query string, args, dest []any) error {
+	return f.queryRow(ctx, query, args, dest)
+}
+
 func (f *besideFile) each(ctx context.Context, query string, args []any, begin func(), row rowFunc) error {
 	return f.read(ctx, func(r *reader) error {
 		begin()

@@ -110,6 +110,11 @@ func (f *sqliteFile) queryRow(ctx context.Context, query string, args, dest []an
 	return f.judge(f.readers.queryRow(ctx, query, args, dest))
 }
 
+// confirm only reads: SQLite shows no commit to others before it is on disk.
+func (f *sqliteFile) confirm(ctx context.Context, query string, args, dest []any) error {
+	return f.queryRow(ctx, query, args, dest)
+}
+
 func (f *sqliteFile) each(ctx context.Context, query string, args []any, begin func(), row rowFunc) error {
 	begin()
 	return f.judge(f.readers.each(ctx, query, args, row))

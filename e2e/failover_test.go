@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net/http"
 	"sync"
 	"syscall"
 	"testing"
@@ -114,4 +115,41 @@ func TestASilentPrimaryIsAbandoned(t *testing.T) {
 	f.finish(t, "a silent primary and a promotion", outage)
 	f.primary.freeze(t, syscall.SIGCONT)
 	f.primary.stop(t, syscall.SIGQUIT)
+}
+
+// TestARequestThatIsRepeatedIsNotAcknowledgedBeforeTheStandbyHasIt: when the service gives up a commit that waits for the
+// standby, PostgreSQL shows the row to everybody, although it is lost if the primary is.
+func TestARequestThatIsRepeatedIsNotAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
+	slow(t)
+	f := newFailover(t)
+	f.stop()
+	f.primary.query(`UPDATE users SET role = 'staff' RETURNING role`)
+	staff := send("POST", f.base+"/user/login", "", testUser).Data.Token
+	order := create(f.base, staff, "to be paid").Data.ID
+	require.NotEmpty(t, order)
+	requests := []func() reply{
+		func() reply {
+			key := [][2]string{{"Idempotency-Key", "a-key"}}
+			return sendWith(http.DefaultClient, key, "POST", f.base+"/order/create", staff, `{"product":"once","price":1.5}`)
+		},
+		func() reply { return send("POST", f.base+"/order/status/"+order, staff, `{"status":"paid"}`) },
+	}
+	f.standby.freeze(t, syscall.SIGSTOP)
+	t.Cleanup(func() { f.standby.freeze(t, syscall.SIGCONT) })
+	for range 2 {
+		answers := make([]reply, len(requests))
+		var group sync.WaitGroup
+		for i, request := range requests {
+			group.Go(func() { answers[i] = request() })
+		}
+		group.Wait()
+		for _, answer := range answers {
+			require.Equal(t, 503, answer.status, answer.body)
+			require.Contains(t, answer.Msg, "结果未知")
+		}
+	}
+	f.standby.freeze(t, syscall.SIGCONT)
+	for _, request := range requests {
+		require.Eventually(t, func() bool { return request().ok() }, 20*time.Second, 100*time.Millisecond)
+	}
 }

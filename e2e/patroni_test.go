@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,7 +29,7 @@ func newPatroniLoad(t *testing.T, c *patroni) *patroniLoad {
 	for i, url := range c.urls {
 		l.bases[i] = start(t, t.TempDir(), "DATABASE_URL="+url, smallPool).url(t)
 		l.ledgers[i] = newLedger(login(t, l.bases[i]))
-		waits = append(waits, l.ledgers[i].pacedOn(t, l.bases[i], 4, over))
+		waits = append(waits, l.ledgers[i].pacedOn(t, l.bases[i], 3, over), l.ledgers[i].persist(l.bases[i], over))
 	}
 	l.stop = sync.OnceFunc(func() {
 		close(over)
@@ -50,13 +51,40 @@ func (l *ledger) pacedOn(t *testing.T, base string, clients int, over <-chan str
 				select {
 				case <-over:
 					return
-				case <-time.After(30 * time.Millisecond):
+				case <-time.After(50 * time.Millisecond):
 					l.write(t, base, fmt.Sprint("client ", client), n)
 				}
 			}
 		})
 	}
 	return group.Wait
+}
+
+// persist creates orders like pacedOn, each with an idempotency key, with which it repeats the request until it is
+// acknowledged.
+func (l *ledger) persist(base string, over <-chan struct{}) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := 0; ; {
+			select {
+			case <-over:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			key := [][2]string{{"Idempotency-Key", fmt.Sprint(base, n)}}
+			answer := sendWith(http.DefaultClient, key, "POST", base+"/order/create", l.token, fmt.Sprintf(`{"product":"persistent %d","price":1.5}`, n))
+			if !answer.ok() {
+				l.failed(answer)
+				continue
+			}
+			l.mu.Lock()
+			l.orders[answer.Data.ID] = answer.Data
+			l.mu.Unlock()
+			n++
+		}
+	}()
+	return func() { <-done }
 }
 
 // longestPause returns a function that returns the longest time without an acknowledged order since longestPause was called.

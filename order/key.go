@@ -60,6 +60,8 @@ func (s *service) createOnce(ctx context.Context, d draft) (o order, language st
 		o, language, err = s.store.byKey(ctx, d.creator, d.key)
 		switch {
 		case errors.Is(err, errNotFound):
+		case errors.Is(err, database.ErrOutcomeUnknown):
+			return order{}, "", false, fmt.Errorf("%w: %w", errRepeat, err)
 		case err != nil:
 			return order{}, "", false, err
 		case o.UserID != d.UserID || o.Product != d.Product || o.Price != d.Price || o.Metadata != d.Metadata:

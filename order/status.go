@@ -108,6 +108,9 @@ func (s *service) move(ctx context.Context, m move) (o order, moved bool, err er
 		if o, err = s.store.byID(ctx, m.id); err == nil {
 			err = m.judge(o)
 		}
+		if err == nil && o.Status == m.to {
+			o, err = s.store.confirm(ctx, m.id)
+		}
 		if err != nil || o.Status == m.to {
 			return o, false, err
 		}

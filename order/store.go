@@ -94,11 +94,16 @@ func (s *store) byID(ctx context.Context, id int64) (order, error) {
 	return selected(scan(s.db.QueryRow(ctx, `SELECT `+columns+` FROM orders WHERE id = $1`, id)))
 }
 
+// confirm is byID for an order that is reported as changed although this request did not change it.
+func (s *store) confirm(ctx context.Context, id int64) (order, error) {
+	return selected(scan(s.db.Confirm(ctx, `SELECT `+columns+` FROM orders WHERE id = $1`, id)))
+}
+
 // byKey returns the order that an account has created with an idempotency key, and the language of the answer, or
-// errNotFound.
+// errNotFound. The order is as durable as one that was just created.
 func (s *store) byKey(ctx context.Context, creator int64, key string) (o order, language string, err error) {
 	const query = `SELECT ` + columns + `, language FROM orders WHERE created_by = $1 AND idempotency_key = $2`
-	o, err = scan(s.db.QueryRow(ctx, query, creator, key), &language)
+	o, err = scan(s.db.Confirm(ctx, query, creator, key), &language)
 	o, err = selected(o, err)
 	return o, language, err
 }
