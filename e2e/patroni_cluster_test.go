@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,7 +71,7 @@ func newPatroni(t *testing.T) *patroni {
 	}
 
 	lifeline := exec.Command("sh", "-c", patroniLifeline, "sh", folder)
-	lifeline.Env = append(c.env, "NETNS="+c.namespaces)
+	lifeline.Env = slices.Concat(c.env, []string{"NETNS=" + c.namespaces})
 	lifeline.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C must not end it
 	stdin, err := lifeline.StdinPipe()
 	require.NoError(t, err)
