@@ -92,7 +92,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, fmt.Errorf("HOST is a Unix socket that cannot be made: %w", err)
 	}
 	listener.(*net.UnixListener).SetUnlinkOnClose(false) // httpapi.Serve removes it earlier, and a successor's may be there by then
-	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // for the proxy
+	if err := os.Chmod(path, 0o660); err != nil {        //nolint:gosec // for the proxy
 		return nil, errors.Join(err, listener.Close())
 	}
 	return listener, nil
