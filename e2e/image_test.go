@@ -234,6 +234,9 @@ func TestTheImage(t *testing.T) {
 		settings := []string{
 			"JWT_SECRET=", "OPS_ADDR=" + ops, "WEBHOOK_SECRET=" + webhookSecret, "WEBHOOK_URLS=" + receiver.URL,
 		}
+		version := launch(t, "/", command("version"))
+		require.Equal(t, 0, version.exit(t))
+		require.Contains(t, said(t, version.stdout), "v1.2.3", "the build argument")
 		p := launch(t, "/", command(), settings...)
 		base := p.url(t)
 		token := login(t, base)
