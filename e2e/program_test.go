@@ -56,12 +56,17 @@ func need(t *testing.T, what string, err error) {
 var binaries string
 
 func TestMain(m *testing.M) {
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 500
 	os.Exit(runTests(m))
 }
 
 func runTests(m *testing.M) int {
 	var err error
+	if trusted, err = newAuthority(); err != nil {
+		log.Print(err)
+		return 1
+	}
+	transport := http.DefaultTransport.(*http.Transport)
+	transport.MaxIdleConnsPerHost, transport.TLSClientConfig = 500, trusted.client()
 	if binaries, err = os.MkdirTemp("", "userorder-build-"); err != nil {
 		log.Print(err)
 		return 1

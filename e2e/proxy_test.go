@@ -3,7 +3,13 @@
 package e2e
 
 import (
+	"bytes"
+	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,53 +21,85 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// startProxy starts a proxy before two replicas of the whole service, on ports, and returns its URL.
-type startProxy func(t *testing.T, ports [2]int) string
+// front is a proxy with TLS.
+type front struct {
+	url   string // https://
+	plain string // http://, where it redirects
+}
+
+// startProxy starts a proxy before two replicas of the whole service, on ports.
+type startProxy func(t *testing.T, ports [2]int) front
 
 // proxies are those with an example in deploy, which is what they run with.
 func proxies() map[string]startProxy {
 	return map[string]startProxy{
-		"nginx":   func(t *testing.T, ports [2]int) string { return nginx(t, ports, ports) },
+		"nginx":   func(t *testing.T, ports [2]int) front { return nginx(t, ports, ports) },
 		"HAProxy": haproxy,
 		"Caddy":   caddy,
 	}
 }
 
-// nginx starts nginx before replicas of the modules and returns its URL.
-func nginx(t *testing.T, users, orders [2]int) string {
+// challenge is the path of a file that certbot shows to the authority, and its content.
+const challenge = "/.well-known/acme-challenge/token"
+
+// nginx starts nginx before replicas of the modules.
+func nginx(t *testing.T, users, orders [2]int) front {
 	t.Helper()
 	binary, dir := tool(t, "nginx"), t.TempDir()
 	temporary := "http {\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} { // the default folders belong to root
 		temporary += fmt.Sprintf("%s_temp_path %s/%s;\n", kind, dir, kind)
 	}
-	port := freePort(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(challenge)), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, challenge), []byte(challenge), 0o644))
+	plain, port := freePort(t), freePort(t)
+	chain, key := trusted.issue(t)
 	file := example(t, "nginx.conf", map[string]string{
-		"listen 80;": fmt.Sprintf("listen 127.0.0.1:%d;", port), "http {": temporary,
+		"listen 80;": fmt.Sprintf("listen %s;", local(plain)), "http {": temporary, "root /var/www/acme;": "root " + dir + ";",
+		"listen 443 ssl http2;":                                fmt.Sprintf("listen %s ssl http2;", local(port)),
+		"/etc/letsencrypt/live/shop.example.com/fullchain.pem": chain, "/etc/letsencrypt/live/shop.example.com/privkey.pem": key,
 		"127.0.0.1:5001": local(users[0]), "127.0.0.1:5002": local(users[1]),
 		"127.0.0.1:5003": local(orders[0]), "127.0.0.1:5004": local(orders[1]),
 	})
-	return runProxy(t, port, binary, "-c", file, "-p", dir, "-e", filepath.Join(dir, "error.log"),
+	return runFront(t, plain, port, binary, "-c", file, "-p", dir, "-e", filepath.Join(dir, "error.log"),
 		"-g", fmt.Sprintf("daemon off; master_process off; pid %s/pid;", dir))
 }
 
-func haproxy(t *testing.T, ports [2]int) string {
+func haproxy(t *testing.T, ports [2]int) front {
 	t.Helper()
-	binary, port := tool(t, "haproxy"), freePort(t)
+	binary, plain, port := tool(t, "haproxy"), freePort(t), freePort(t)
+	certbot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
+	t.Cleanup(certbot.Close)
+	chain, key := trusted.issue(t)
+	certificate := filepath.Join(t.TempDir(), "shop.example.com.pem")
+	require.NoError(t, os.WriteFile(certificate, []byte(said(t, chain)+said(t, key)), 0o600))
 	file := example(t, "haproxy.cfg", map[string]string{
-		"bind :80": "bind " + local(port), "127.0.0.1:5001": local(ports[0]), "127.0.0.1:5002": local(ports[1]),
+		"bind :80": "bind " + local(plain), "bind :443 ssl crt /etc/haproxy/certs/": "bind " + local(port) + " ssl crt " + filepath.Dir(certificate),
+		"127.0.0.1:5001": local(ports[0]), "127.0.0.1:5002": local(ports[1]), "127.0.0.1:8402": certbot.Listener.Addr().String(),
 	})
-	return runProxy(t, port, binary, "-db", "-f", file)
+	return runFront(t, plain, port, binary, "-db", "-f", file)
 }
 
-func caddy(t *testing.T, ports [2]int) string {
+func caddy(t *testing.T, ports [2]int) front {
 	t.Helper()
-	binary, port := tool(t, "caddy"), freePort(t)
+	binary, plain, port := tool(t, "caddy"), freePort(t), freePort(t)
+	chain, key := trusted.issue(t)
 	file := example(t, "Caddyfile", map[string]string{
-		":80 {":          fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://:%d {\n\tbind 127.0.0.1", port),
-		"127.0.0.1:5001": local(ports[0]), "127.0.0.1:5002": local(ports[1]),
+		"http:// {":                fmt.Sprintf("{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port %d\n\thttps_port %d\n}\nhttp:// {\n\tbind 127.0.0.1", plain, port),
+		"shop.example.com, :443 {": fmt.Sprintf("shop.example.com, :%d {\n\tbind 127.0.0.1\n\ttls %s %s", port, chain, key),
+		"127.0.0.1:5001":           local(ports[0]), "127.0.0.1:5002": local(ports[1]),
 	})
-	return runProxy(t, port, binary, "run", "--config", file, "--adapter", "caddyfile")
+	return runFront(t, plain, port, binary, "run", "--config", file, "--adapter", "caddyfile")
+}
+
+// dial connects to the port with TLS, for HTTP/1, until the test ends or 10 seconds have passed.
+func (f front) dial(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(f.url, "https://"), trusted.client())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	return conn
 }
 
 func local(port int) string { return fmt.Sprint("127.0.0.1:", port) }
@@ -95,16 +133,33 @@ func example(t *testing.T, name string, replace map[string]string) (file string)
 // runProxy runs a proxy until the test ends, waits until it answers on port, and returns its URL.
 func runProxy(t *testing.T, port int, binary string, args ...string) string {
 	t.Helper()
+	base := "http://" + local(port)
+	runUntilTheEnd(t, base, binary, args...)
+	return base
+}
+
+func runFront(t *testing.T, plain, port int, binary string, args ...string) front {
+	t.Helper()
+	f := front{url: "https://" + local(port), plain: "http://" + local(plain)}
+	runUntilTheEnd(t, f.url, binary, args...)
+	return f
+}
+
+// runUntilTheEnd runs a server until the test ends, and waits until it answers at base.
+func runUntilTheEnd(t *testing.T, base, binary string, args ...string) {
+	t.Helper()
+	var output bytes.Buffer
 	command := exec.Command(binary, args...)
-	command.Dir = t.TempDir()
+	command.Dir, command.Stdout, command.Stderr = t.TempDir(), &output, &output
 	command.Env = append(os.Environ(), "HOME="+command.Dir)
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
+		if t.Failed() {
+			t.Logf("%s: %s", binary, output.String())
+		}
 	})
-	base := "http://" + local(port)
 	require.Eventually(t, func() bool { return send("GET", base+"/healthz", "", "").status > 0 }, 15*time.Second, 20*time.Millisecond,
 		"%s does not answer", binary)
-	return base
 }

@@ -12,14 +12,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
 	nobody := [2]int{freePort(t), freePort(t)}
-	base := nginx(t, nobody, nobody)
+	proxy := nginx(t, nobody, nobody)
 	for name, test := range map[string]struct {
 		request string
 		status  int
@@ -38,15 +37,13 @@ func TestWhatNginxRefusesItselfIsInTheEnvelope(t *testing.T) {
 		"a create that nobody has taken": {"POST /order/create HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 503},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
-			require.NoError(t, err)
-			defer func() { _ = conn.Close() }()
-			require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+			conn := proxy.dial(t)
 			_, _ = io.WriteString(conn, test.request) // which nginx need not read to its end
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			require.NoError(t, err)
 			require.Equal(t, test.status, response.StatusCode)
 			require.Equal(t, "application/json; charset=utf-8", response.Header.Get("Content-Type"))
+			require.Equal(t, keepHTTPS, response.Header.Get("Strict-Transport-Security"))
 			require.Equal(t, test.status == 405, response.Header.Get("Allow") != "", "RFC 9110, section 15.5.6")
 			var envelope struct {
 				Code int
@@ -72,16 +69,14 @@ func TestAClientOfHTTP10WithoutAHostIsServedBehindEveryProxy(t *testing.T) {
 	port := replica.Listener.Addr().(*net.TCPAddr).Port
 	for name, proxy := range proxies() {
 		t.Run(name, func(t *testing.T) {
-			base := proxy(t, [2]int{port, port})
+			proxy := proxy(t, [2]int{port, port})
 			for _, host := range []string{"", "shop.example:8080"} {
 				request := "GET /user/info HTTP/1.0\r\n"
 				if host != "" {
 					request += "Host: " + host + "\r\n"
 				}
-				conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
-				require.NoError(t, err)
-				require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-				_, err = io.WriteString(conn, request+"\r\n")
+				conn := proxy.dial(t)
+				_, err := io.WriteString(conn, request+"\r\n")
 				require.NoError(t, err)
 				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				require.NoError(t, err)
@@ -105,13 +100,13 @@ func TestThatNoReplicaAnswersIsSaidInTheEnvelope(t *testing.T) {
 	t.Cleanup(dropping.Close)
 	port := dropping.Listener.Addr().(*net.TCPAddr).Port
 	// HAProxy leaves it to the client to repeat a request on a connection that has had one: it closes it without a word.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusted.client()}}
 	const unavailable, unknown = "服务暂不可用，请稍后重试", "结果未知，请查询后再决定是否重试"
 	for name, proxy := range proxies() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, ports := range [][2]int{{port, port}, {freePort(t), freePort(t)}} {
-				base := proxy(t, ports)
+				base := proxy(t, ports).url
 				read := sendBy(client, "GET", base+"/order/query/1", "", "")
 				require.Equal(t, []any{503, 503, unavailable}, []any{read.status, read.Code, read.Msg}, read.body)
 				write := sendBy(client, "POST", base+"/order/create", "", "{}")
@@ -120,6 +115,7 @@ func TestThatNoReplicaAnswersIsSaidInTheEnvelope(t *testing.T) {
 					require.Equal(t, unknown, write.Msg)
 				}
 				require.Empty(t, write.header.Get("Retry-After"))
+				require.Equal(t, keepHTTPS, write.header.Get("Strict-Transport-Security"))
 				require.Equal(t, "application/json; charset=utf-8", write.header.Get("Content-Type"))
 			}
 		})

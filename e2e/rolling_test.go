@@ -3,9 +3,12 @@
 package e2e
 
 import (
+	"database/sql"
 	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,61 +17,166 @@ import (
 	"userorder/database/databasetest"
 )
 
-// TestARollingRestartFailsNoRequestBehind restarts each of two replicas five times under load. It runs alone, because a
-// machine that is busy with other tests misses health checks.
-func TestARollingRestartFailsNoRequestBehind(t *testing.T) {
+// TestRollingRestartsAndAnUpgradeFailNoRequest replaces two replicas on PostgreSQL one after the other, under the load of
+// clients behind nginx, HAProxy and Caddy at once. It runs alone, because a machine that is busy with other tests misses
+// health checks.
+func TestRollingRestartsAndAnUpgradeFailNoRequest(t *testing.T) {
 	slow(t)
-	for name, start := range proxies() {
-		t.Run(name, func(t *testing.T) { rollingRestart(t, start) })
+	t.Run("ten rolling restarts", func(t *testing.T) {
+		this, err := build()
+		require.NoError(t, err)
+		r := newRoll(t, this)
+		for range 10 {
+			r.replaceBoth(t, this)
+		}
+		r.finish(t, 20_000)
+	})
+	t.Run("an upgrade from the previous release, back, and again", func(t *testing.T) {
+		this, err := build()
+		require.NoError(t, err)
+		before := buildCommit(t, previous, "previous")
+		r := newRoll(t, before)
+		r.replaceBoth(t, this)
+		r.replaceBoth(t, before)
+		r.replaceBoth(t, this)
+		r.finish(t, 5_000)
+	})
+}
+
+// roll is a pair of replicas behind all proxies, with clients.
+type roll struct {
+	url      string
+	ports    [2]int
+	replicas [2]*program
+	loads    []*load
+	over     chan struct{}
+	group    sync.WaitGroup
+}
+
+// load is what the clients behind one proxy do.
+type load struct {
+	proxy, base, token string
+	order              string // which they query, and nobody behind another proxy
+
+	mu                      sync.Mutex
+	served, created, failed int
+	failures                []string
+	longest                 time.Duration
+}
+
+func newRoll(t *testing.T, binary string) *roll {
+	r := &roll{url: databasetest.Postgres(t), ports: [2]int{freePort(t), freePort(t)}, over: make(chan struct{})}
+	for n := range r.replicas {
+		r.run(t, n, binary)
+	}
+	for name, proxy := range proxies() {
+		l := &load{proxy: name, base: proxy(t, r.ports).url}
+		readyWithin(t, l.base, 15*time.Second, 200)
+		l.token = login(t, l.base)
+		l.order = create(l.base, l.token, "before").Data.ID
+		for client := range 8 {
+			l.start(t, &r.group, from(t, fmt.Sprintf("127.0.%d.%d", 1+len(r.loads), 1+client), client%2 == 0), r.over)
+		}
+		r.loads = append(r.loads, l)
+	}
+	return r
+}
+
+// run starts a replica and waits until it is ready. Its limits allow each client three times what it does, and all of
+// them together, as if they were the proxy, less.
+func (r *roll) run(t *testing.T, n int, binary string) {
+	t.Helper()
+	p := launch(t, t.TempDir(), exec.Command(binary), "DATABASE_URL="+r.url, "TRUSTED_PROXIES=127.0.0.1", "DRAIN_DELAY=1s",
+		"RATE_LIMIT=on", "RATE_LIMIT_REQUESTS=3000/10s", fmt.Sprint("PORT=", r.ports[n]))
+	readyWithin(t, p.url(t), 30*time.Second, 200)
+	r.replicas[n] = p
+}
+
+// replaceBoth replaces each replica by another program, and goes on to the next once all proxies send requests to it.
+func (r *roll) replaceBoth(t *testing.T, binary string) {
+	t.Helper()
+	for n := range r.replicas {
+		r.replicas[n].stop(t)
+		r.run(t, n, binary)
+		for _, l := range r.loads {
+			require.Eventually(t, func() bool { return strings.Contains(said(t, r.replicas[n].stdout), "path=/order/query/"+l.order+" ") },
+				30*time.Second, 20*time.Millisecond, "%s sends nothing to a replica that is back", l.proxy)
+		}
 	}
 }
 
-func rollingRestart(t *testing.T, proxy startProxy) {
-	url, ports := databasetest.Postgres(t), [2]int{freePort(t), freePort(t)}
-	run := func(n int) *program {
-		p := start(t, t.TempDir(), "DATABASE_URL="+url, "TRUSTED_PROXIES=127.0.0.1", "DRAIN_DELAY=1s", fmt.Sprint("PORT=", ports[n]))
-		readyWithin(t, p.url(t), 10*time.Second, 200)
-		return p
+// finish waits until the clients behind each proxy have been served often enough, and checks that nothing failed.
+func (r *roll) finish(t *testing.T, least int) {
+	t.Helper()
+	for _, l := range r.loads {
+		require.Eventually(t, func() bool {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.served >= least || l.failed > 0
+		}, 5*time.Minute, 20*time.Millisecond)
 	}
-	replicas := [2]*program{run(0), run(1)}
-	base := proxy(t, ports)
-	require.Eventually(t, func() bool { return send("GET", base+"/readyz", "", "").status == 200 }, 15*time.Second, 20*time.Millisecond)
-	token := login(t, base)
-	order := create(base, token, "before").Data.ID
+	close(r.over)
+	r.group.Wait()
+	created := len(r.loads)
+	for _, l := range r.loads {
+		t.Logf("%s: %d requests, %d failed, the longest answer took %s", l.proxy, l.served+l.failed, l.failed, l.longest.Round(time.Millisecond))
+		created += l.created
+	}
+	for _, l := range r.loads {
+		require.Zero(t, l.failed, "%s: %s", l.proxy, strings.Join(l.failures, "\n"))
+	}
+	db, err := sql.Open("pgx", r.url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	var orders int
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM orders").Scan(&orders))
+	require.Equal(t, created, orders, "an order is lost, or was created twice")
+}
 
-	var served, failed atomic.Int64
-	over := make(chan struct{})
-	var group sync.WaitGroup
-	for client := range 16 {
-		group.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-over:
-					return
-				default:
-				}
-				answer := send("GET", base+"/order/query/"+order, token, "")
-				if (client+n)%4 == 0 {
-					answer = create(base, token, "during")
-				}
-				if answer.ok() {
-					served.Add(1)
-				} else if failed.Add(1) < 10 {
-					t.Logf("failed: request %d of client %d: %d %s", n, client, answer.status, answer.body)
-				}
+// start starts a client, which sends a request every 10 ms, or as soon as the last one is answered: of eight two create an
+// order and one cancels it.
+func (l *load) start(t *testing.T, group *sync.WaitGroup, client *http.Client, over <-chan struct{}) {
+	group.Go(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		mine := ""
+		for n := 0; ; n++ {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
 			}
-		})
+			method, path, body := "GET", "/order/query/"+l.order, ""
+			switch n % 8 {
+			case 0, 4:
+				method, path, body = "POST", "/order/create", `{"product":"during","price":1.5}`
+			case 5:
+				method, path = "DELETE", "/order/cancel/"+mine
+			case 7:
+				path = "/user/info"
+			}
+			began := time.Now()
+			answer := sendBy(client, method, l.base+path, l.token, body)
+			l.count(t, method+" "+path, answer, time.Since(began))
+			mine = answer.Data.ID
+		}
+	})
+}
+
+func (l *load) count(t *testing.T, request string, answer reply, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.longest = max(l.longest, took)
+	switch {
+	case !answer.ok():
+		l.failed++
+		if len(l.failures) < 10 {
+			l.failures = append(l.failures, fmt.Sprintf("%s: %d %s", request, answer.status, answer.body))
+			t.Logf("%s: %s", l.proxy, l.failures[len(l.failures)-1])
+		}
+		return
+	case strings.HasPrefix(request, "POST"):
+		l.created++
 	}
-	for round := range 10 {
-		time.Sleep(time.Second)
-		n := round % 2
-		replicas[n].stop(t)
-		replicas[n] = run(n)
-		time.Sleep(1500 * time.Millisecond) // until the proxy has seen that it is back
-	}
-	close(over)
-	group.Wait()
-	t.Logf("%d requests served, %d failed", served.Load(), failed.Load())
-	require.Greater(t, served.Load(), int64(20_000))
-	require.Zero(t, failed.Load())
+	l.served++
 }

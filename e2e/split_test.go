@@ -36,7 +36,7 @@ func newSplit(t *testing.T) *split {
 	for n := range 2 {
 		s.users[n], s.orders[n] = s.start("user", n), s.start("order", n)
 	}
-	s.base = nginx(t, ports["user"], ports["order"])
+	s.base = nginx(t, ports["user"], ports["order"]).url
 	return s
 }
 
