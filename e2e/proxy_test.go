@@ -73,7 +73,9 @@ func haproxy(t *testing.T, ports [2]int) front {
 	chain, key := trusted.issue(t)
 	certificate := filepath.Join(t.TempDir(), "shop.example.com.pem")
 	require.NoError(t, os.WriteFile(certificate, []byte(said(t, chain)+said(t, key)), 0o600))
+	inside := "abns@" + filepath.Base(t.TempDir()) + local(port)
 	file := example(t, "haproxy.cfg", map[string]string{
+		"server inside abns@userorder": "server inside " + inside, "bind abns@userorder": "bind " + inside,
 		"bind :80": "bind " + local(plain), "bind :443 ssl crt /etc/haproxy/certs/": "bind " + local(port) + " ssl crt " + filepath.Dir(certificate),
 		"127.0.0.1:5001": local(ports[0]), "127.0.0.1:5002": local(ports[1]), "127.0.0.1:8402": certbot.Listener.Addr().String(),
 	})

@@ -121,3 +121,34 @@ func TestThatNoReplicaAnswersIsSaidInTheEnvelope(t *testing.T) {
 		})
 	}
 }
+
+// A replica goes away with a write that it may have carried out. Neither the proxy may send it again nor a client that takes an
+// answer that is missing for a promise that nothing has happened, as with REFUSED_STREAM (RFC 9113, section 8.7).
+func TestAWriteThatMayHaveBeenCarriedOutIsNeverSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, proxy := range proxies() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var writes atomic.Int64
+			dropping := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.Method == "POST" {
+					writes.Add(1)
+					panic(http.ErrAbortHandler)
+				}
+			}))
+			t.Cleanup(dropping.Close)
+			port := dropping.Listener.Addr().(*net.TCPAddr).Port
+			f := proxy(t, [2]int{port, port})
+			for _, http2 := range []bool{true, false} {
+				client := from(t, "127.0.0.1", http2)
+				for range 2 { // so that the write is not the first request of its connection
+					require.Equal(t, 200, sendBy(client, "GET", f.url+"/user/info", "", "").status)
+				}
+				writes.Store(0)
+				answer := sendBy(client, "POST", f.url+"/order/create", "", "{}")
+				require.EqualValues(t, 1, writes.Load(), "HTTP/2: %v", http2)
+				require.Equal(t, []any{503, "结果未知，请查询后再决定是否重试"}, []any{answer.status, answer.Msg}, "HTTP/2: %v", http2)
+			}
+		})
+	}
+}
