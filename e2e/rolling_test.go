@@ -22,23 +22,24 @@ import (
 // health checks.
 func TestRollingRestartsAndAnUpgradeFailNoRequest(t *testing.T) {
 	slow(t)
+	this, err := build()
+	require.NoError(t, err)
 	t.Run("ten rolling restarts", func(t *testing.T) {
-		this, err := build()
-		require.NoError(t, err)
 		r := newRoll(t, this)
+		defer r.end()
 		for range 10 {
 			r.replaceBoth(t, this)
 		}
 		r.finish(t, 20_000)
 	})
-	t.Run("an upgrade from the previous release, back, and again", func(t *testing.T) {
-		this, err := build()
-		require.NoError(t, err)
-		before := buildCommit(t, previous, "previous")
+	// The previous release refuses the newer schema, so the way back is to the first one that does not.
+	t.Run("an upgrade from the previous release, a release back, and again", func(t *testing.T) {
+		before, back := buildCommit(t, previous, "previous"), buildCommit(t, withoutEvents, "without-events")
 		r := newRoll(t, before)
-		r.replaceBoth(t, this)
-		r.replaceBoth(t, before)
-		r.replaceBoth(t, this)
+		defer r.end()
+		for _, binary := range []string{this, back, this} {
+			r.replaceBoth(t, binary)
+		}
 		r.finish(t, 5_000)
 	})
 }
@@ -51,6 +52,7 @@ type roll struct {
 	loads    []*load
 	over     chan struct{}
 	group    sync.WaitGroup
+	once     sync.Once
 }
 
 // load is what the clients behind one proxy do.
@@ -105,6 +107,12 @@ func (r *roll) replaceBoth(t *testing.T, binary string) {
 	}
 }
 
+// end makes the clients end.
+func (r *roll) end() {
+	r.once.Do(func() { close(r.over) })
+	r.group.Wait()
+}
+
 // finish waits until the clients behind each proxy have been served often enough, and checks that nothing failed.
 func (r *roll) finish(t *testing.T, least int) {
 	t.Helper()
@@ -115,8 +123,7 @@ func (r *roll) finish(t *testing.T, least int) {
 			return l.served >= least || l.failed > 0
 		}, 5*time.Minute, 20*time.Millisecond)
 	}
-	close(r.over)
-	r.group.Wait()
+	r.end()
 	created := len(r.loads)
 	for _, l := range r.loads {
 		t.Logf("%s: %d requests, %d failed, the longest answer took %s", l.proxy, l.served+l.failed, l.failed, l.longest.Round(time.Millisecond))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,10 +26,21 @@ const previous = "af6ff67665713f1b443254eb21167a0862c101a2"
 // a newer schema that is compatible with it.
 const withoutEvents = "ba023b65e11d6d3857c071a9b62075e21387e60a"
 
-// buildCommit builds the program of a commit from the history of this repository. It skips the test if the commit is
+// built has the programs that buildCommit has built, by commit.
+var built = struct {
+	sync.Mutex
+	binaries map[string]string
+}{binaries: map[string]string{}}
+
+// buildCommit builds the program of a commit from the history of this repository, once. It skips the test if the commit is
 // missing, as in a shallow clone or a tarball.
 func buildCommit(t *testing.T, commit, name string) (binary string) {
 	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if binary := built.binaries[commit]; binary != "" {
+		return binary
+	}
 	source := filepath.Join(t.TempDir(), "source")
 	archive := source + ".zip"
 	git := exec.Command("git", "archive", "--format=zip", "--output="+archive, commit)
@@ -42,6 +54,7 @@ func buildCommit(t *testing.T, commit, name string) (binary string) {
 	require.NoError(t, files.Close())
 	binary, err = compile(source, name)
 	require.NoError(t, err)
+	built.binaries[commit] = binary
 	return binary
 }
 
