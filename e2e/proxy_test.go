@@ -61,7 +61,7 @@ func nginx(t *testing.T, users, orders [2]int) front {
 		"127.0.0.1:5001": local(users[0]), "127.0.0.1:5002": local(users[1]),
 		"127.0.0.1:5003": local(orders[0]), "127.0.0.1:5004": local(orders[1]),
 	})
-	return runFront(t, plain, port, binary, "-c", file, "-p", dir, "-e", filepath.Join(dir, "error.log"),
+	return runFront(t, plain, port, binary, "-c", file, "-p", dir, "-e", "stderr",
 		"-g", fmt.Sprintf("daemon off; master_process off; pid %s/pid;", dir))
 }
 
@@ -158,7 +158,7 @@ func runUntilTheEnd(t *testing.T, base, binary string, args ...string) {
 	t.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
-		if t.Failed() {
+		if t.Failed() || os.Getenv("PXLOG") != "" {
 			t.Logf("%s: %s", binary, output.String())
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,8 @@ type roll struct {
 // load is what the clients behind one proxy do.
 type load struct {
 	proxy, base, token string
-	order              string // which they query, and nobody behind another proxy
+	order              string // which they query
+	network            string // the first three bytes of their addresses
 
 	mu                      sync.Mutex
 	served, created, failed int
@@ -72,12 +74,12 @@ func newRoll(t *testing.T, binary string) *roll {
 		r.run(t, n, binary)
 	}
 	for name, proxy := range proxies() {
-		l := &load{proxy: name, base: proxy(t, r.ports).url}
+		l := &load{proxy: name, base: proxy(t, r.ports).url, network: fmt.Sprintf("127.0.%d.", 1+len(r.loads))}
 		readyWithin(t, l.base, 15*time.Second, 200)
 		l.token = login(t, l.base)
 		l.order = create(l.base, l.token, "before").Data.ID
 		for client := range 8 {
-			l.start(t, &r.group, from(t, fmt.Sprintf("127.0.%d.%d", 1+len(r.loads), 1+client), client%2 == 0), r.over)
+			l.start(t, &r.group, from(t, fmt.Sprint(l.network, 1+client), client%2 == 0), r.over)
 		}
 		r.loads = append(r.loads, l)
 	}
@@ -101,8 +103,11 @@ func (r *roll) replaceBoth(t *testing.T, binary string) {
 		r.replicas[n].stop(t)
 		r.run(t, n, binary)
 		for _, l := range r.loads {
-			require.Eventually(t, func() bool { return strings.Contains(said(t, r.replicas[n].stdout), "path=/order/query/"+l.order+" ") },
-				30*time.Second, 20*time.Millisecond, "%s sends nothing to a replica that is back", l.proxy)
+			for _, module := range []string{"user", "order"} { // which have replicas of their own in nginx.conf
+				seen := regexp.MustCompile(fmt.Sprintf(`path=/%s/.* client=%s\d `, module, regexp.QuoteMeta(l.network)))
+				require.Eventually(t, func() bool { return seen.MatchString(said(t, r.replicas[n].stdout)) },
+					30*time.Second, 50*time.Millisecond, "%s sends nothing of %s to a replica that is back", l.proxy, module)
+			}
 		}
 	}
 }
@@ -159,7 +164,7 @@ func (l *load) start(t *testing.T, group *sync.WaitGroup, client *http.Client, o
 				method, path, body = "POST", "/order/create", `{"product":"during","price":1.5}`
 			case 5:
 				method, path = "DELETE", "/order/cancel/"+mine
-			case 7:
+			case 3, 7:
 				path = "/user/info"
 			}
 			began := time.Now()
