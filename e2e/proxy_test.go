@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +27,10 @@ import (
 type front struct {
 	url   string // https://
 	plain string // http://, where it redirects
+
+	// set makes the proxy send requests to a replica or not, as its operator does. It is nil if the proxy asks replicas
+	// whether they are ready.
+	set func(t *testing.T, port int, used bool)
 }
 
 // startProxy starts a proxy before two replicas of the whole service, on ports.
@@ -61,8 +67,36 @@ func nginx(t *testing.T, users, orders [2]int) front {
 		"127.0.0.1:5001": local(users[0]), "127.0.0.1:5002": local(users[1]),
 		"127.0.0.1:5003": local(orders[0]), "127.0.0.1:5004": local(orders[1]),
 	})
-	return runFront(t, plain, port, binary, "-c", file, "-p", dir, "-e", "stderr",
-		"-g", fmt.Sprintf("daemon off; master_process off; pid %s/pid;", dir))
+	f, master := runFront(t, plain, port, binary, "-c", file, "-p", dir, "-e", "stderr",
+		"-g", fmt.Sprintf("daemon off; user root; pid %s/pid;", dir))
+	f.set = func(t *testing.T, port int, used bool) {
+		t.Helper()
+		server := "server " + local(port) + " "
+		text := strings.ReplaceAll(said(t, file), server+"down ", server)
+		if !used {
+			text = strings.ReplaceAll(text, server, server+"down ")
+		}
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		before := children(t, master.Pid)
+		require.NoError(t, master.Signal(syscall.SIGHUP)) // nginx -s reload
+		require.Eventually(t, func() bool {
+			return !slices.ContainsFunc(before, func(worker int) bool { return slices.Contains(children(t, master.Pid), worker) })
+		}, 30*time.Second, 20*time.Millisecond, "the workers with the previous configuration do not end")
+	}
+	return f
+}
+
+// children returns the ids of the processes that a process has started.
+func children(t *testing.T, parent int) (ids []int) {
+	t.Helper()
+	out, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(parent)).Output()
+	require.NoError(t, err)
+	for _, field := range strings.Fields(string(out)) {
+		id, err := strconv.Atoi(field)
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 func haproxy(t *testing.T, ports [2]int) front {
@@ -79,7 +113,8 @@ func haproxy(t *testing.T, ports [2]int) front {
 		"bind :80": "bind " + local(plain), "bind :443 ssl crt /etc/haproxy/certs/": "bind " + local(port) + " ssl crt " + filepath.Dir(certificate),
 		"127.0.0.1:5001": local(ports[0]), "127.0.0.1:5002": local(ports[1]), "127.0.0.1:8402": certbot.Listener.Addr().String(),
 	})
-	return runFront(t, plain, port, binary, "-db", "-f", file)
+	f, _ := runFront(t, plain, port, binary, "-db", "-f", file)
+	return f
 }
 
 func caddy(t *testing.T, ports [2]int) front {
@@ -91,7 +126,8 @@ func caddy(t *testing.T, ports [2]int) front {
 		"shop.example.com, :443 {": fmt.Sprintf("shop.example.com, :%d {\n\tbind 127.0.0.1\n\ttls %s %s", port, chain, key),
 		"127.0.0.1:5001":           local(ports[0]), "127.0.0.1:5002": local(ports[1]),
 	})
-	return runFront(t, plain, port, binary, "run", "--config", file, "--adapter", "caddyfile")
+	f, _ := runFront(t, plain, port, binary, "run", "--config", file, "--adapter", "caddyfile")
+	return f
 }
 
 // dial connects to the port with TLS, for HTTP/1, until the test ends or 10 seconds have passed.
@@ -140,15 +176,14 @@ func runProxy(t *testing.T, port int, binary string, args ...string) string {
 	return base
 }
 
-func runFront(t *testing.T, plain, port int, binary string, args ...string) front {
+func runFront(t *testing.T, plain, port int, binary string, args ...string) (front, *os.Process) {
 	t.Helper()
 	f := front{url: "https://" + local(port), plain: "http://" + local(plain)}
-	runUntilTheEnd(t, f.url, binary, args...)
-	return f
+	return f, runUntilTheEnd(t, f.url, binary, args...)
 }
 
 // runUntilTheEnd runs a server until the test ends, and waits until it answers at base.
-func runUntilTheEnd(t *testing.T, base, binary string, args ...string) {
+func runUntilTheEnd(t *testing.T, base, binary string, args ...string) *os.Process {
 	t.Helper()
 	var output bytes.Buffer
 	command := exec.Command(binary, args...)
@@ -158,10 +193,11 @@ func runUntilTheEnd(t *testing.T, base, binary string, args ...string) {
 	t.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
-		if t.Failed() || os.Getenv("PXLOG") != "" {
+		if t.Failed() {
 			t.Logf("%s: %s", binary, output.String())
 		}
 	})
 	require.Eventually(t, func() bool { return send("GET", base+"/healthz", "", "").status > 0 }, 15*time.Second, 20*time.Millisecond,
 		"%s does not answer", binary)
+	return command.Process
 }

@@ -38,6 +38,7 @@ func TestRollingRestartsAndAnUpgradeFailNoRequest(t *testing.T) {
 		before, back := buildCommit(t, previous, "previous"), buildCommit(t, withoutEvents, "without-events")
 		r := newRoll(t, before)
 		defer r.end()
+		r.closesEarly = before
 		for _, binary := range []string{this, back, this} {
 			r.replaceBoth(t, binary)
 		}
@@ -51,13 +52,18 @@ type roll struct {
 	ports    [2]int
 	replicas [2]*program
 	loads    []*load
-	over     chan struct{}
-	group    sync.WaitGroup
-	once     sync.Once
+	current  [2]string // their programs
+
+	// closesEarly is a program that at a stop closes connections on which nginx may be sending a request.
+	closesEarly string
+	over        chan struct{}
+	group       sync.WaitGroup
+	once        sync.Once
 }
 
 // load is what the clients behind one proxy do.
 type load struct {
+	front
 	proxy, base, token string
 	order              string // which they query
 	network            string // the first three bytes of their addresses
@@ -74,7 +80,8 @@ func newRoll(t *testing.T, binary string) *roll {
 		r.run(t, n, binary)
 	}
 	for name, proxy := range proxies() {
-		l := &load{proxy: name, base: proxy(t, r.ports).url, network: fmt.Sprintf("127.0.%d.", 1+len(r.loads))}
+		f := proxy(t, r.ports)
+		l := &load{proxy: name, front: f, base: f.url, network: fmt.Sprintf("127.0.%d.", 1+len(r.loads))}
 		readyWithin(t, l.base, 15*time.Second, 200)
 		l.token = login(t, l.base)
 		l.order = create(l.base, l.token, "before").Data.ID
@@ -93,21 +100,35 @@ func (r *roll) run(t *testing.T, n int, binary string) {
 	p := launch(t, t.TempDir(), exec.Command(binary), "DATABASE_URL="+r.url, "TRUSTED_PROXIES=127.0.0.1", "DRAIN_DELAY=1s",
 		"RATE_LIMIT=on", "RATE_LIMIT_REQUESTS=3000/10s", fmt.Sprint("PORT=", r.ports[n]))
 	readyWithin(t, p.url(t), 30*time.Second, 200)
-	r.replicas[n] = p
+	r.replicas[n], r.current[n] = p, binary
 }
 
 // replaceBoth replaces each replica by another program, and goes on to the next once all proxies send requests to it.
 func (r *roll) replaceBoth(t *testing.T, binary string) {
 	t.Helper()
 	for n := range r.replicas {
+		early := r.current[n] == r.closesEarly
+		r.use(t, n, false, early)
 		r.replicas[n].stop(t)
 		r.run(t, n, binary)
+		r.use(t, n, true, early)
 		for _, l := range r.loads {
 			for _, module := range []string{"user", "order"} { // which have replicas of their own in nginx.conf
 				seen := regexp.MustCompile(fmt.Sprintf(`path=/%s/.* client=%s\d `, module, regexp.QuoteMeta(l.network)))
 				require.Eventually(t, func() bool { return seen.MatchString(said(t, r.replicas[n].stdout)) },
 					30*time.Second, 50*time.Millisecond, "%s sends nothing of %s to a replica that is back", l.proxy, module)
 			}
+		}
+	}
+}
+
+// use makes proxies that do not ask replicas whether they are ready send requests to one or not, if it closes connections
+// early.
+func (r *roll) use(t *testing.T, n int, used, early bool) {
+	t.Helper()
+	for _, l := range r.loads {
+		if l.set != nil && early {
+			l.set(t, r.ports[n], used)
 		}
 	}
 }
