@@ -22,7 +22,7 @@ func TestTheManualHasEveryCommandAndEverySetting(t *testing.T) {
 	for _, s := range defaults.Read() {
 		require.Contains(t, text, "\n.It Ev "+s.Name+"\n"+roff(s.Meaning)+".\n")
 	}
-	require.Contains(t, text, "\n.It Ev PORT\nthe port to listen on; 0 is any.\nThe default is 5000.\n")
+	require.Contains(t, text, "\n.It Ev PORT\nthe port to listen on, 443 with TLS_DOMAINS; 0 is any.\nThe default is 5000.\n")
 	require.Contains(t, text, "\nThe default is that of DATABASE_URL.\n")
 }
 

@@ -176,6 +176,7 @@ func awaitCertificate(t *testing.T, authority *pebble, p *program) {
 
 func TestACertificateIsObtainedByACMEAndKept(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	authority, dir := startPebble(t, 24*time.Hour, "127.0.0.1"), t.TempDir()
 	p := start(t, dir, authority.environment...)
 	awaitCertificate(t, authority, p)
@@ -221,6 +222,7 @@ func TestACertificateIsObtainedByACMEAndKept(t *testing.T) {
 
 func TestACertificateIsObtainedAtThePortOfPlainHTTPAlone(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	authority := startPebble(t, 24*time.Hour, "127.0.0.1")
 	port := freePort(t) // where the authority does not look
 	p := start(t, t.TempDir(), append(authority.environment, fmt.Sprint("PORT=", port))...)
@@ -231,6 +233,7 @@ func TestACertificateIsObtainedAtThePortOfPlainHTTPAlone(t *testing.T) {
 
 func TestACertificateIsRenewedWhileClientsConnect(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	authority := startPebble(t, 30*time.Second, "127.0.0.1") // renewed after 20
 	p := start(t, t.TempDir(), authority.environment...)
 	awaitCertificate(t, authority, p)
@@ -252,6 +255,7 @@ func TestACertificateIsRenewedWhileClientsConnect(t *testing.T) {
 
 func TestWithoutACertificateTheLogSaysWhatIsMissing(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	authority := startPebble(t, 24*time.Hour, "127.0.0.2") // a name that leads to another machine
 	p := start(t, t.TempDir(), authority.environment...)
 	require.Eventually(t, func() bool {

@@ -19,6 +19,7 @@ import (
 // not run in it, so the test starts the program as the unit would.
 func TestTheDebianPackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	if root := os.Getenv("DEBIAN_ROOT"); root != "" { // in the copy
 		d := debian{t, filepath.Join(root, "all")}
 		d.installed()

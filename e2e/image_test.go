@@ -160,6 +160,7 @@ func TestTheBuildSeesNoSecretsAndNoData(t *testing.T) {
 
 func TestTheImage(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	if os.Getuid() != 0 {
 		need(t, "root, to change the root folder", syscall.EPERM)
 	}

@@ -141,6 +141,7 @@ func (l *patroniLoad) served(t *testing.T) {
 
 func TestAPatroniClusterLosesNoAcknowledgedWrite(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	c := newPatroni(t)
 	c.createProbe(t)
 	l := newPatroniLoad(t, c)

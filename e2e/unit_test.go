@@ -49,6 +49,7 @@ func allowedCalls(t *testing.T) map[string]bool {
 // makes a backup and stops. Systemd itself does not run here.
 func TestTheSystemdUnitAllowsWhatTheServiceCalls(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	allowed, dir := allowedCalls(t), t.TempDir()
 	strace, err := exec.LookPath("strace")
 	need(t, "strace", err)

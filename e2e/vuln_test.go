@@ -61,6 +61,7 @@ func moduleThatCalls(t *testing.T, call string) string {
 
 func TestVulnerabilitiesAreFoundWithoutTheNetwork(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	_, err := exec.LookPath("make")
 	need(t, "make", err)
 	database := vulnerabilities(t)
