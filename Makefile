@@ -56,7 +56,7 @@ race: ## run all tests under the race detector
 
 # Some of these tests need strace or the right to mount; the last line counts those that were skipped.
 chaos: ## kill the built program, fill its disk, flood it and stop it, for some minutes
-	@CHAOS=1 go test -count 1 -v -timeout 20m ./e2e 2>&1 | awk '!/^ *===/ { print; fflush() } \
+	@CHAOS=1 go test -count 1 -v -timeout 45m ./e2e 2>&1 | awk '!/^ *===/ { print; fflush() } \
 		/^--- PASS/ { passed++ } /^--- FAIL/ { failed++ } /^--- SKIP/ { skipped++ } /^(FAIL|panic:)/ { broken = 1 } \
 		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken || !passed }'
 
