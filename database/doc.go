@@ -51,7 +51,7 @@
 //
 // # Restore
 //
-// Restore (sqlite_restore.go) makes PATH-restoring, a copy that is complete, then moves the database and its log aside and
+// Restore (sqlite_restore.go, sqlite_replace.go) makes PATH-restoring, a complete copy, then moves the database and its log aside and
 // renames the copy. Whoever has the lock next, a service at its start or another Restore, finishes what was interrupted.
 //
 // # Migrations

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"net/http"
@@ -26,7 +27,7 @@ func TestRollingRestartsAndAnUpgradeFailNoRequest(t *testing.T) {
 	this, err := build()
 	require.NoError(t, err)
 	t.Run("ten rolling restarts", func(t *testing.T) {
-		r := newRoll(t, this)
+		r := newRoll(t, this, "")
 		defer r.end()
 		for range 10 {
 			r.replaceBoth(t, this)
@@ -36,9 +37,8 @@ func TestRollingRestartsAndAnUpgradeFailNoRequest(t *testing.T) {
 	// The previous release refuses the newer schema, so the way back is to the first one that does not.
 	t.Run("an upgrade from the previous release, a release back, and again", func(t *testing.T) {
 		before, back := buildCommit(t, previous, "previous"), buildCommit(t, withoutEvents, "without-events")
-		r := newRoll(t, before)
+		r := newRoll(t, before, before)
 		defer r.end()
-		r.closesEarly = before
 		for _, binary := range []string{this, back, this} {
 			r.replaceBoth(t, binary)
 		}
@@ -68,20 +68,24 @@ type load struct {
 	order              string // which they query
 	network            string // the first three bytes of their addresses
 
+	// repeats makes clients send again what they have sent on a connection that was idle and is closed, as a reload of
+	// nginx closes it. Net/http repeats a write only if it has an Idempotency-Key.
+	repeats bool
+
 	mu                      sync.Mutex
 	served, created, failed int
 	failures                []string
 	longest                 time.Duration
 }
 
-func newRoll(t *testing.T, binary string) *roll {
-	r := &roll{url: databasetest.Postgres(t), ports: [2]int{freePort(t), freePort(t)}, over: make(chan struct{})}
+func newRoll(t *testing.T, binary, closesEarly string) *roll {
+	r := &roll{url: databasetest.Postgres(t), ports: [2]int{freePort(t), freePort(t)}, closesEarly: closesEarly, over: make(chan struct{})}
 	for n := range r.replicas {
 		r.run(t, n, binary)
 	}
 	for name, proxy := range proxies() {
 		f := proxy(t, r.ports)
-		l := &load{proxy: name, front: f, base: f.url, network: fmt.Sprintf("127.0.%d.", 1+len(r.loads))}
+		l := &load{proxy: name, front: f, base: f.url, network: fmt.Sprintf("127.0.%d.", 1+len(r.loads)), repeats: f.set != nil && closesEarly != ""}
 		readyWithin(t, l.base, 15*time.Second, 200)
 		l.token = login(t, l.base)
 		l.order = create(l.base, l.token, "before").Data.ID
@@ -189,7 +193,11 @@ func (l *load) start(t *testing.T, group *sync.WaitGroup, client *http.Client, o
 				path = "/user/info"
 			}
 			began := time.Now()
-			answer := sendBy(client, method, l.base+path, l.token, body)
+			var headers [][2]string
+			if l.repeats && method != "GET" {
+				headers = [][2]string{{"Idempotency-Key", rand.Text()}}
+			}
+			answer := sendWith(client, headers, method, l.base+path, l.token, body)
 			l.count(t, method+" "+path, answer, time.Since(began))
 			mine = answer.Data.ID
 		}
