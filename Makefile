@@ -115,4 +115,5 @@ check: ## run everything that a change must pass
 	$(if $(LINUX),go -C bench vet ./... && go -C bench mod tidy -diff && go -C bench test ./...)
 	$(if $(LINUX),go -C bench/pocketbase vet ./... && go -C bench/pocketbase mod tidy -diff)
 	go -C deploy/kubernetestest vet ./... && go -C deploy/kubernetestest mod tidy -diff && go -C deploy/kubernetestest test -count 1 ./...
+	go -C e2e/litestream mod tidy -diff
 	$(MAKE) lint race

@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"runtime"
 	"time"
 
 	"userorder/certificate"
@@ -36,21 +39,27 @@ func openCertificates(cfg TLS, log *slog.Logger) (certificates, error) {
 
 // warnOfKey warns of a private key that other users can read.
 func warnOfKey(path string, log *slog.Logger) {
-	if mode := fileMode(path); mode != 0 {
-		log.Warn("the private key can be read by others: chmod 640 closes it", "path", path, "mode", mode.String())
+	if mode := keyMode(path); mode != 0 {
+		log.Warn("the private key can be read or changed by others: chmod 640 closes it", "path", path, "mode", mode.String())
 	}
 }
 
+// keyMode returns the mode of the file of a private key if others than its owner and its group can read it, or others than
+// its owner can change it, else 0.
+func keyMode(path string) fs.FileMode {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&0o027 == 0 || runtime.GOOS == "windows" { // which has no such modes
+		return 0
+	}
+	return info.Mode()
+}
+
 // certificateJobs returns the job that keeps certificates fresh.
-func certificateJobs(cfg TLS, c certificates) []worker.Job {
+func certificateJobs(c certificates) []worker.Job {
 	if c == nil {
 		return nil
 	}
-	every := 10 * time.Second
-	if len(cfg.Domains) > 0 {
-		every = time.Minute
-	}
-	return []worker.Job{{Name: "certificate", Every: every, Do: func(ctx context.Context) (bool, error) {
+	return []worker.Job{{Name: "certificate", Every: 10 * time.Second, Do: func(ctx context.Context) (bool, error) {
 		return false, c.Refresh(ctx)
 	}}}
 }

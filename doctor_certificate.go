@@ -41,7 +41,7 @@ func judgeFiles(cfg TLS, public string) (found []doctor.Finding) {
 	if err != nil {
 		return []doctor.Finding{fault(err, "put a certificate and its key there")}
 	}
-	if mode := fileMode(cfg.KeyFile); mode != 0 {
+	if mode := keyMode(cfg.KeyFile); mode != 0 {
 		found = append(found, doctor.Warn("chmod 640 "+cfg.KeyFile, "other users can read or change %s: %s", cfg.KeyFile, mode))
 	}
 	if u, err := url.Parse(public); err == nil && u.Scheme == "https" {

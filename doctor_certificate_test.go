@@ -23,7 +23,14 @@ func TestTheDoctorLooksAtTheCertificate(t *testing.T) {
 
 	require.NoError(t, os.Chmod(settings["TLS_KEY_FILE"], 0o644))
 	requireOnly(t, settings, `warning +certificate +other users can read or change \S+key\.pem: -rw-r--r-- → chmod 640 .*`)
-	require.NoError(t, os.Chmod(settings["TLS_KEY_FILE"], 0o600))
+	require.NoError(t, os.Chmod(settings["TLS_KEY_FILE"], 0o640))
+	text, status = doctorSays(t, settings)
+	require.Zero(t, status, text)
+	settings["PUBLIC_URL"] = "https://shop.example.invalid"
+	text, status = doctorSays(t, settings)
+	require.Equal(t, 2, status)
+	require.Regexp(t, `(?m)^fault +certificate +\S+cert\.pem: x509: certificate is .*shop\.example\.invalid.* → get a certificate for that name, or correct PUBLIC_URL$`, text)
+	delete(settings, "PUBLIC_URL")
 	authority.Write(t, folder, time.Second, "127.0.0.1") // of an hour and a second
 	requireOnly(t, settings, `warning +certificate +\S+cert\.pem: the certificate has not been renewed, and expires on .* → renew it`)
 	authority.Write(t, folder, -time.Hour, "127.0.0.1")

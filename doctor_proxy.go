@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,11 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"userorder/certificate"
 	"userorder/doctor"
 )
-
-// certificateWarning is how long before the end of a certificate it should have been renewed.
-const certificateWarning = 14 * day
 
 // checkProxy asks the service as clients do. Whether TRUSTED_PROXIES fits can be told only if it is empty or everybody's.
 func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
@@ -29,13 +28,13 @@ func checkProxy(ctx context.Context, cfg Config) (found []doctor.Finding) {
 		return append(found, doctor.Well("PUBLIC_URL is not set: not checked"))
 	}
 	began := time.Now()
-	expiry, err := askPublic(ctx, cfg.PublicURL)
+	leaf, err := askPublic(ctx, cfg.PublicURL)
 	if err != nil {
 		return append(found, doctor.Fail("look into the proxy, DNS and the certificate, or correct PUBLIC_URL", "%s", err))
 	}
 	took := time.Since(began).Round(time.Millisecond)
-	if left := time.Until(expiry); !expiry.IsZero() && left < certificateWarning {
-		found = append(found, doctor.Warn("renew it", "the certificate of %s expires in %s", cfg.PublicURL, left.Round(time.Hour)))
+	if leaf != nil && certificate.CheckRenewal(leaf, began) != nil {
+		found = append(found, doctor.Warn("renew it", "the certificate of %s expires in %s", cfg.PublicURL, time.Until(leaf.NotAfter).Round(time.Hour)))
 	}
 	if isProxied(cfg.PublicURL, cfg.Listen) && len(cfg.TrustedProxies) == 0 {
 		found = append(found, doctor.Warn("set TRUSTED_PROXIES to the addresses from which the proxy connects",
@@ -62,14 +61,14 @@ func isProxied(public string, own Listen) bool {
 	return u.Scheme == "https" || port != ownPort
 }
 
-// askPublic asks the service at a URL whether it is alive, and requires that it is the service that answers. It returns when
-// the certificate expires, if there is one.
-func askPublic(ctx context.Context, public string) (expiry time.Time, err error) {
+// askPublic asks the service at a URL whether it is alive, and requires that it is the service that answers. It returns the
+// certificate, if there is one.
+func askPublic(ctx context.Context, public string) (leaf *x509.Certificate, err error) {
 	const maxAnswer = 64 << 10
 	address := strings.TrimSuffix(public, "/") + "/healthz"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return expiry, err
+		return leaf, err
 	}
 	client := http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true}, // and no proxy of the environment
@@ -77,7 +76,7 @@ func askPublic(ctx context.Context, public string) (expiry time.Time, err error)
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return expiry, err
+		return leaf, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -87,14 +86,14 @@ func askPublic(ctx context.Context, public string) (expiry time.Time, err error)
 	}
 	switch {
 	case err != nil:
-		return expiry, err
+		return leaf, err
 	case response.StatusCode != http.StatusOK:
-		return expiry, errors.New(address + " answers " + strings.ToLower(response.Status))
+		return leaf, errors.New(address + " answers " + strings.ToLower(response.Status))
 	case json.Unmarshal(text, &envelope) != nil || envelope.Code == nil || *envelope.Code != 0 || response.Header.Get("X-Request-Id") == "":
-		return expiry, errors.New(address + " is answered by another program")
+		return leaf, errors.New(address + " is answered by another program")
 	}
 	if state := response.TLS; state != nil && len(state.PeerCertificates) > 0 {
-		expiry = state.PeerCertificates[0].NotAfter
+		leaf = state.PeerCertificates[0]
 	}
-	return expiry, nil
+	return leaf, nil
 }

@@ -56,13 +56,17 @@ func publicPort(public string, address net.Addr) string {
 
 // serveAll answers on all fronts until ctx ends, or one of them fails.
 func serveAll(ctx context.Context, fronts []front, cfg Config, log *slog.Logger) error {
+	listeners := make([]net.Listener, len(fronts))
+	for i, f := range fronts {
+		listeners[i] = f.listener
+	}
+	listeners = httpapi.BoundTogether(httpapi.Bounds{
+		Total: cfg.MaxConnections, Network: cfg.Limits.Connections, Exempt: cfg.TrustedProxies,
+	}, listeners...)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, f := range fronts {
-		bound := httpapi.Bound(f.listener, httpapi.Bounds{
-			Total: cfg.MaxConnections, Network: cfg.Limits.Connections, Exempt: cfg.TrustedProxies,
-		})
+	for i, f := range fronts {
 		group.Go(func() error {
-			return httpapi.Serve(ctx, bound, f.handler, httpapi.ServeConfig{
+			return httpapi.Serve(ctx, listeners[i], f.handler, httpapi.ServeConfig{
 				Log: log, IdleTimeout: cfg.IdleTimeout, DrainDelay: cfg.DrainDelay, TLS: f.tls,
 			})
 		})

@@ -42,6 +42,9 @@ func listen(ctx context.Context, cfg Listen) (l listeners, err error) {
 			return l, fmt.Errorf("%w:\nthe service manager passes on %d sockets: one is for the service, and with HTTPS one more for HTTP, with FileDescriptorName=%s",
 				settings.ErrInvalid, len(held), plainSocket)
 		}
+		if err := checkMode(socket.Addr()); err != nil {
+			return l, err
+		}
 		*place = socket
 	}
 	if l.service == nil {
@@ -53,6 +56,19 @@ func listen(ctx context.Context, cfg Listen) (l listeners, err error) {
 		l.plain, err = listenOn(ctx, cfg.HTTP, "HTTP_PORT")
 	}
 	return l, err
+}
+
+// checkMode refuses a Unix socket that anybody may open: whoever opens it is believed to be a proxy.
+func checkMode(address net.Addr) error {
+	if address.Network() != "unix" {
+		return nil
+	}
+	info, err := os.Stat(address.String())
+	if err == nil && info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("%w:\nthe service manager passes on the socket %s, which anybody may open: set SocketMode=0660 and SocketGroup= in its unit",
+			settings.ErrInvalid, address)
+	}
+	return err
 }
 
 // plainSocket is the name of a socket of the service manager for HTTP beside HTTPS.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -103,6 +105,10 @@ func TestTheServiceSpeaksHTTPSWithACertificateFromFiles(t *testing.T) {
 	response, _ = ask(t, client, "GET", base+"/console", "")
 	require.Equal(t, 200, response.StatusCode)
 
+	old := &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // what must not be
+	_, err := tls.Dial("tcp", r.attribute(t, "address"), old)
+	require.ErrorContains(t, err, "protocol version not supported")
+
 	plain := "http://" + r.attribute(t, "http")
 	response, _ = ask(t, client, "GET", plain+"/docs", "")
 	require.Equal(t, 308, response.StatusCode)
@@ -117,6 +123,41 @@ func TestTheServiceSpeaksHTTPSWithACertificateFromFiles(t *testing.T) {
 	require.NoError(t, err, "its certificate is not for localhost")
 	require.NoError(t, r.stop())
 	require.NotContains(t, r.stdout.String(), "level=WARN msg=http")
+}
+
+func TestTheJobOfACertificateTakesChangedFiles(t *testing.T) {
+	t.Parallel()
+	authority, folder := certificatetest.New(t), t.TempDir()
+	cfg := TLS{}
+	cfg.CertFile, cfg.KeyFile = authority.Write(t, folder, time.Hour, "shop.example.com")
+	require.NoError(t, os.Chmod(cfg.KeyFile, 0o644))
+	var said bytes.Buffer
+	c, err := openCertificates(cfg, slog.New(slog.NewTextHandler(&said, nil)))
+	require.NoError(t, err)
+	require.Contains(t, said.String(), "the private key can be read or changed by others")
+	serial := func() int64 {
+		got, err := c.Config().GetCertificate(nil)
+		require.NoError(t, err)
+		return got.Leaf.SerialNumber.Int64()
+	}
+	before := serial()
+	authority.Write(t, folder, 2*time.Hour, "shop.example.com")
+	jobs := certificateJobs(c)
+	require.Len(t, jobs, 1)
+	_, err = jobs[0].Do(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before+1, serial())
+	require.Empty(t, certificateJobs(nil))
+}
+
+func TestRedirectsLeadToThePortThatClientsUse(t *testing.T) {
+	t.Parallel()
+	address := &net.TCPAddr{Port: 8443}
+	for public, want := range map[string]string{
+		"": "8443", "https://shop.example.com": "443", "https://shop.example.com:444": "444", "http://shop.example.com": "8443",
+	} {
+		require.Equal(t, want, publicPort(public, address), public)
+	}
 }
 
 func TestBadFilesOfACertificateStopTheStart(t *testing.T) {

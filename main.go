@@ -164,7 +164,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger) (_ *service, 
 	if s.certificates, err = openCertificates(cfg.Listen.TLS, log); err != nil {
 		return nil, err
 	}
-	s.jobs = append(s.jobs, certificateJobs(cfg.Listen.TLS, s.certificates)...)
+	s.jobs = append(s.jobs, certificateJobs(s.certificates)...)
 	s.jobs = append(s.jobs, watchdogJobs(cfg.Listen.Manager, s.engine)...)
 	s.metrics.WatchSessions(s.accounts.ended.Len)
 	tokens, secretSource, err := newTokens(cfg, s.accounts, log)

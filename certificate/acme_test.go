@@ -1,12 +1,14 @@
 package certificate
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,54 +20,87 @@ import (
 	"golang.org/x/crypto/acme"
 )
 
-// refusing returns an ACME whose authority is out of order, the number of requests that it has had, and a clock.
-func refusing(t *testing.T) (a *ACME, asked *atomic.Int64, clock *time.Time) {
-	asked = &atomic.Int64{}
+// refusing returns an ACME whose authority is out of order, the number of requests that it has had, a clock and the log.
+func refusing(t *testing.T, domains ...string) (a *ACME, asked *atomic.Int64, clock *time.Time, said *bytes.Buffer) {
+	asked, said = &atomic.Int64{}, &bytes.Buffer{}
 	authority := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	t.Cleanup(authority.Close)
-	a, err := NewACME([]string{"shop.example.com", "www.example.com"}, authority.URL+"/directory", t.TempDir(), slog.New(slog.DiscardHandler))
+	a, err := NewACME(domains, authority.URL+"/directory", t.TempDir(), slog.New(slog.NewTextHandler(said, nil)))
 	require.NoError(t, err)
 	a.manager.Client.HTTPClient = authority.Client()
 	now := time.Now()
 	a.now = func() time.Time { return now }
-	return a, asked, &now
+	return a, asked, &now, said
 }
 
-func TestAnAuthorityIsNotAskedAgainForEachClientThatConnects(t *testing.T) {
-	a, asked, clock := refusing(t)
-	hello := &tls.ClientHelloInfo{ServerName: "shop.example.com"}
-	_, err := a.Config().GetCertificate(hello)
-	require.ErrorContains(t, err, "403")
-	attempt := asked.Load()
-	require.NotZero(t, attempt)
-	for range 10 {
-		_, again := a.Config().GetCertificate(hello)
-		require.Equal(t, err, again)
+// attempts returns in which of the minutes of an hour a Refresh does more than return the last failure.
+func attempts(t *testing.T, a *ACME, clock *time.Time, domain string) (minutes []int) {
+	for minute := range 60 {
+		before := a.state[domain].failures
+		require.Error(t, a.Refresh(t.Context()))
+		if a.state[domain].failures > before {
+			minutes = append(minutes, minute)
+		}
+		*clock = clock.Add(time.Minute)
 	}
-	require.Equal(t, attempt, asked.Load())
-	require.ErrorContains(t, a.Refresh(t.Context()), "shop.example.com: ")
-	require.ErrorContains(t, a.Refresh(t.Context()), "www.example.com: ", "each domain is tried by itself")
+	return minutes
+}
 
-	for _, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
-		asked.Store(0)
+func TestClientsNeverMakeTheServiceAskTheAuthority(t *testing.T) {
+	a, asked, _, _ := refusing(t, "shop.example.com")
+	for range 10 {
+		_, err := a.Config().GetCertificate(&tls.ClientHelloInfo{ServerName: "shop.example.com"})
+		require.ErrorIs(t, err, errNotYet)
+	}
+	require.Zero(t, asked.Load())
+}
+
+func TestAnAuthorityHasFewerThanFiveFailuresAnHour(t *testing.T) {
+	a, asked, clock, _ := refusing(t, "shop.example.com", "www.example.com")
+	require.Equal(t, []int{0, 30}, attempts(t, a, clock, "shop.example.com"), "each attempt may be two failed checks")
+	require.NotZero(t, asked.Load())
+	require.Equal(t, []int{30}, attempts(t, a, clock, "www.example.com"))
+	*clock = clock.Add(24 * time.Hour)
+	for range 12 {
+		require.Error(t, a.Refresh(t.Context()))
+		*clock = clock.Add(maxRetryDelay)
+		require.NoError(t, a.mayTry("shop.example.com"), "never later than that")
+	}
+}
+
+func TestAnAuthorityThatCannotBeReachedIsTriedSooner(t *testing.T) {
+	a, _, clock, _ := refusing(t, "shop.example.com")
+	a.manager.Client.DirectoryURL = "https://127.0.0.1:1/directory"
+	require.ErrorContains(t, a.Refresh(t.Context()), "connection refused")
+	for _, wait := range []time.Duration{2 * time.Minute, 4 * time.Minute, 8 * time.Minute} {
 		*clock = clock.Add(wait - time.Second)
-		require.ErrorIs(t, a.mayTry("shop.example.com"), a.state["shop.example.com"].failed, "after %s", wait)
+		require.Error(t, a.mayTry("shop.example.com"), "after %s", wait)
 		*clock = clock.Add(time.Second)
 		require.NoError(t, a.mayTry("shop.example.com"), "after %s", wait)
-		require.Error(t, a.record("shop.example.com", nil, context.DeadlineExceeded))
+		require.Error(t, a.fail("shop.example.com", &url.Error{Op: "Get", URL: "https://ca.example", Err: context.DeadlineExceeded}))
 	}
-	for range 20 {
-		*clock = clock.Add(maxRetryDelay)
-		require.NoError(t, a.mayTry("shop.example.com"), "never later than in an hour")
-		require.Error(t, a.record("shop.example.com", nil, context.DeadlineExceeded))
+}
+
+func TestTheLogSaysOfEachDomainWhatIsWrongAndWhenThatChanges(t *testing.T) {
+	a, _, clock, said := refusing(t, "shop.example.com", "www.example.com")
+	for range 5 {
+		require.ErrorContains(t, a.Refresh(t.Context()), "www.example.com: ")
 	}
+	require.Equal(t, 1, strings.Count(said.String(), `msg="no fresh certificate" domain=shop.example.com error="403 : 403 Forbidden" next=30m0s`), said.String())
+	require.Equal(t, 1, strings.Count(said.String(), "domain=www.example.com"), said.String())
+	old := &x509.Certificate{NotBefore: clock.Add(-100 * 24 * time.Hour), NotAfter: clock.Add(time.Hour)}
+	require.ErrorContains(t, a.succeed("www.example.com", old), "has not been renewed")
+	require.Contains(t, said.String(), `domain=www.example.com error="the certificate has not been renewed, and expires on `)
+	*clock = clock.Add(time.Hour)
+	require.Error(t, a.fail("shop.example.com", context.DeadlineExceeded))
+	require.Contains(t, said.String(), `domain=shop.example.com error="context deadline exceeded" next=1h0m0s`)
 }
 
 func TestNobodyObtainsACertificateForANameOfTheirOwn(t *testing.T) {
-	a, asked, _ := refusing(t)
+	a, asked, _, _ := refusing(t, "shop.example.com")
 	for _, name := range []string{"other.example.com", "192.0.2.1", "shop.example.com.evil.example", strings.Repeat("a", 300)} {
 		_, err := a.Config().GetCertificate(&tls.ClientHelloInfo{ServerName: name})
 		require.ErrorIs(t, err, errUnknownName)

@@ -5,16 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
 )
-
-// ErrOutsideValidity means that a certificate has expired or is not valid yet.
-var ErrOutsideValidity = errors.New("not valid now")
 
 // Files is a certificate in two files in PEM: the chain, which begins with the certificate of the service, and the private
 // key. It is safe for concurrent use.
@@ -92,14 +88,3 @@ func (f *Files) read() (*pair, error) {
 
 // check returns an error that wraps ErrOutsideValidity unless the certificate is valid at a time.
 func (p *pair) check(now time.Time) error { return CheckValidity(p.certificate.Leaf, now) }
-
-// CheckValidity returns an error that wraps ErrOutsideValidity unless a certificate is valid at a time.
-func CheckValidity(leaf *x509.Certificate, now time.Time) error {
-	switch {
-	case now.After(leaf.NotAfter):
-		return fmt.Errorf("%w: the certificate expired on %s", ErrOutsideValidity, leaf.NotAfter.UTC().Format(time.RFC3339))
-	case now.Before(leaf.NotBefore):
-		return fmt.Errorf("%w: the certificate begins on %s", ErrOutsideValidity, leaf.NotBefore.UTC().Format(time.RFC3339))
-	}
-	return nil
-}

@@ -263,6 +263,7 @@ func TestWithoutACertificateTheLogSaysWhatIsMissing(t *testing.T) {
 	}, 60*time.Second, 50*time.Millisecond)
 	_, err := authority.client(t, authority.tlsPort).Get("https://" + shopName + "/healthz")
 	require.ErrorContains(t, err, "tls: internal error")
+	require.Contains(t, said(t, p.stdout), `level=ERROR msg="no fresh certificate" domain=`+shopName)
 	require.Equal(t, 200, send("GET", fmt.Sprintf("http://127.0.0.1:%d/healthz", authority.httpPort), "", "").status, "the service itself is well")
 	p.stop(t)
 	t.Log(said(t, p.stdout))

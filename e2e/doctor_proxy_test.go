@@ -29,7 +29,8 @@ func certified(t *testing.T, life time.Duration) (certificate tls.Certificate, f
 	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(life),
-		IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(life - 90*24*time.Hour),
+		IsCA:      true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)

@@ -73,7 +73,7 @@ func newMachine(t *testing.T, backupEvery time.Duration) *machine {
 
 func (m *machine) run(t *testing.T, command string) *program {
 	t.Helper()
-	return launch(t, filepath.Dir(m.data), exec.Command("sh", "-c", "exec "+command), m.settings...)
+	return launch(t, filepath.Dir(m.data), exec.Command("sh", "-c", "exec "+command), m.settings[1:]...) // without DATABASE_URL
 }
 
 func (m *machine) serve(t *testing.T) (base string) {

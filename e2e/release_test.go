@@ -183,7 +183,7 @@ func requireRelease(t *testing.T, folder, platform string) map[string][]byte {
 		"completions/userorder.bash", "completions/_userorder", "completions/userorder.fish",
 	}
 	if system == "linux" {
-		want = append(want, "userorder.service")
+		want = append(want, "userorder.service", "userorder.socket")
 	}
 	require.Len(t, files, len(want))
 	for _, file := range want {

@@ -75,8 +75,8 @@ func crossOrigin(origins []string) (allow, answer gin.HandlerFunc) {
 // element is the client's.
 func isOwn(c *gin.Context, origin string) bool {
 	hosts := []string{c.Request.Host}
-	peer, ok := addressOf(c.Request.RemoteAddr)
-	if forwarded := c.GetHeader("X-Forwarded-Host"); forwarded != "" && ok && isIn(exchangeOf(c).proxies.trusted, peer) {
+	_, trusted := exchangeOf(c).proxies.peer(c.Request)
+	if forwarded := c.GetHeader("X-Forwarded-Host"); forwarded != "" && trusted {
 		first, _, _ := strings.Cut(forwarded, ",")
 		hosts = append(hosts, strings.TrimSpace(first))
 	}

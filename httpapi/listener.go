@@ -17,22 +17,37 @@ type Bounds struct {
 
 // Bound returns a listener that keeps bounds on the connections of listener.
 func Bound(listener net.Listener, bounds Bounds) net.Listener {
-	return &boundListener{
-		Listener: listener, places: make(chan struct{}, bounds.Total), closed: make(chan struct{}),
-		most: bounds.Network, exempt: bounds.Exempt, open: map[netip.Prefix]int{},
-	}
+	return BoundTogether(bounds, listener)[0]
 }
 
-type boundListener struct {
-	net.Listener
+// BoundTogether returns listeners that keep bounds on the connections of all listeners together.
+func BoundTogether(bounds Bounds, listeners ...net.Listener) []net.Listener {
+	shared := &census{
+		places: make(chan struct{}, bounds.Total+len(listeners)-1), // each listener waits with a place in its hand
+		most:   bounds.Network, exempt: bounds.Exempt, open: map[netip.Prefix]int{},
+	}
+	bound := make([]net.Listener, len(listeners))
+	for i, listener := range listeners {
+		bound[i] = &boundListener{Listener: listener, census: shared, closed: make(chan struct{})}
+	}
+	return bound
+}
+
+// census counts open connections.
+type census struct {
 	places chan struct{}
-	closed chan struct{}
-	once   sync.Once
 	most   int
 	exempt []netip.Prefix
 
 	mu   sync.Mutex
 	open map[netip.Prefix]int // by client network
+}
+
+type boundListener struct {
+	net.Listener
+	*census
+	closed chan struct{}
+	once   sync.Once
 }
 
 // Accept waits for a connection within the bounds.
@@ -56,23 +71,23 @@ func (l *boundListener) Accept() (net.Conn, error) {
 }
 
 // enter counts a connection from an address, and returns what takes it out of the count.
-func (l *boundListener) enter(address net.Addr) (leave func(), ok bool) {
+func (c *census) enter(address net.Addr) (leave func(), ok bool) {
 	peer, ok := addressOf(address.String()) // not that of a Unix socket
-	if l.most == 0 || !ok || isIn(l.exempt, peer) {
+	if c.most == 0 || !ok || isIn(c.exempt, peer) {
 		return func() {}, true
 	}
 	from := networkOf(peer)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[from] >= l.most {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[from] >= c.most {
 		return nil, false
 	}
-	l.open[from]++
+	c.open[from]++
 	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.open[from]--; l.open[from] == 0 {
-			delete(l.open, from)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.open[from]--; c.open[from] == 0 {
+			delete(c.open, from)
 		}
 	}, true
 }

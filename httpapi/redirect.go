@@ -20,7 +20,8 @@ func NewRedirect(cfg Config, port string) (*gin.Engine, error) {
 		return nil, err
 	}
 	redirect := Handle(func(c *gin.Context) error {
-		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+		isRead := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead
+		if !isRead || c.Request.URL.Opaque != "" { // which is no path
 			return errPlainHTTP
 		}
 		c.Redirect(http.StatusPermanentRedirect, "https://"+HostWithPort(c.Request.Host, port)+c.Request.URL.RequestURI())

@@ -26,6 +26,7 @@ func TestPlainHTTPBesideHTTPS(t *testing.T) {
 		"to an address of IPv6":           {"GET", "[2001:db8::1]", "/docs", "443", 308, "https://[2001:db8::1]/docs"},
 		"to an address of IPv6 and port":  {"GET", "[2001:db8::1]:80", "/docs", "8443", 308, "https://[2001:db8::1]:8443/docs"},
 		"a path that looks like a host":   {"GET", "shop.example.com", "//evil.example/", "443", 308, "https://shop.example.com//evil.example/"},
+		"what is no path":                 {"GET", "shop.example.com", "x:.evil.example/a", "443", 403, ""},
 		"a password has been sent openly": {"POST", "shop.example.com", "/user/login", "443", 403, ""},
 		"a cancellation":                  {"DELETE", "shop.example.com", "/order/cancel/1", "443", 403, ""},
 		"a probe of a balancer":           {"GET", "shop.example.com", "/healthz", "443", 200, ""},

@@ -22,6 +22,9 @@ const (
 	writeTimeout      = 30 * time.Second
 	maxHeaderBytes    = 16<<10 - 4096 // to which net/http adds 4096
 
+	// maxStreams is how many requests of HTTP/2 a connection may have at a time: the least that RFC 9113 recommends.
+	maxStreams = 100
+
 	// acceptTime is how long the accept queue has to empty before the listener is closed. It is short, because attempts
 	// to connect that come meanwhile take a second longer.
 	acceptTime = 20 * time.Millisecond
@@ -64,7 +67,9 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, cfg
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(serverLog{cfg.Log}, "", 0),
 		TLSConfig:         cfg.TLS,
-		ConnState:         open.observe,
+		// WriteTimeout alone frees no stream of a connection whose client has stopped reading.
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeTimeout},
+		ConnState: open.observe,
 		// Otherwise net/http answers OPTIONS * itself, outside the envelope.
 		DisableGeneralOptionsHandler: true,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
@@ -35,7 +36,7 @@ func (x *exchange) describe(c *gin.Context) {
 	}
 	status := c.Writer.Status()
 	span.SetAttributes(
-		attribute.Int("userorder.code", x.code), semconv.URLPath(loggedPath(c)), semconv.HTTPResponseStatusCode(status))
+		attribute.Int("userorder.code", x.code), semconv.URLPath(strings.ToValidUTF8(loggedPath(c), "\uFFFD")), semconv.HTTPResponseStatusCode(status))
 	if client := ClientAddress(c); client != "" {
 		span.SetAttributes(semconv.ClientAddress(client))
 	}

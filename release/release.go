@@ -112,7 +112,7 @@ func command(ctx context.Context, environ []string, name string, args ...string)
 	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // ours, with a version and platforms that run has checked
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=", "GOARCH=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=",
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off",
 		"GOFLAGS=-buildvcs=false") // which differs between a worktree and a clone; the Makefile passes version and commit
 	c.Env = append(c.Env, environ...)
 	out, err := c.Output()
@@ -186,7 +186,7 @@ func (r release) build(ctx context.Context, platform string) error {
 	}, r.manual...)
 	sources := map[string]string{"LICENSE": "LICENSE", "README.md": "README.md", "README.zh-CN.md": "README.zh-CN.md", "CHANGELOG.md": "CHANGELOG.md"}
 	if strings.HasPrefix(platform, "linux/") {
-		sources["userorder.service"] = "deploy/userorder.service"
+		sources["userorder.service"], sources["userorder.socket"] = "deploy/userorder.service", "deploy/userorder.socket"
 	}
 	for name, path := range sources {
 		text, err := os.ReadFile(path)

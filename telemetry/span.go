@@ -42,7 +42,7 @@ func describe(r *http.Request) (name string, attributes []attribute.KeyValue) {
 	}
 	attributes = append(attributes, semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(strings.TrimPrefix(r.Proto, "HTTP/")))
 	host, port := splitHostPort(r.Host)
-	attributes = append(attributes, semconv.ServerAddress(host))
+	attributes = append(attributes, semconv.ServerAddress(valid(host)))
 	if port > 0 && port != standard {
 		attributes = append(attributes, semconv.ServerPort(port))
 	}
@@ -50,7 +50,7 @@ func describe(r *http.Request) (name string, attributes []attribute.KeyValue) {
 		attributes = append(attributes, semconv.NetworkPeerAddress(peer), semconv.NetworkPeerPort(port))
 	}
 	if agent := r.UserAgent(); agent != "" {
-		attributes = append(attributes, semconv.UserAgentOriginal(agent))
+		attributes = append(attributes, semconv.UserAgentOriginal(valid(agent)))
 	}
 	if r.ContentLength > 0 {
 		attributes = append(attributes, semconv.HTTPRequestBodySize(int(r.ContentLength)))
@@ -66,8 +66,11 @@ func method(sent string) (name string, attributes []attribute.KeyValue) {
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return sent, []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(sent)}
 	}
-	return "HTTP", []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(sent)}
+	return "HTTP", []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(valid(sent))}
 }
+
+// valid returns text from a client as UTF-8. An exporter would drop all spans that it sends together with one that is not.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // splitHostPort returns port 0 if there is none.
 func splitHostPort(address string) (host string, port int) {

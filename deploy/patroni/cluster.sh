@@ -8,7 +8,8 @@
 #   cluster.sh ctl FOLDER COMMAND…  run patronictl: list, switchover, edit-config, reinit, pause …
 #
 # On three machines each runs one etcd, one Patroni and one HAProxy, from the units of Debian's packages and with the arguments
-# below. The standard ports are 5432 for PostgreSQL, 8008 for Patroni, 2379 and 2380 for etcd.
+# below. etcd asks for no password: run this on a machine without other users, and give etcd TLS with client certificates
+# on three. The standard ports are 5432 for PostgreSQL, 8008 for Patroni, 2379 and 2380 for etcd.
 set -euo pipefail
 umask 077
 
