@@ -272,4 +272,16 @@ func TestBehindAUnixSocketTheProxySaysWhoTheClientIs(t *testing.T) {
 	require.Equal(t, 429, status("192.0.2.2, 10.0.0.1"), "the proxy of the proxy is trusted as well")
 	require.NoError(t, r.stop())
 	require.Contains(t, r.stdout.String(), "client=192.0.2.2")
+
+	again := serving(t, "HOST", "unix:"+path, "CORS_ORIGINS", "https://app.example.com")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://backend/user/login", strings.NewReader("{}"))
+	require.NoError(t, err)
+	for name, value := range map[string]string{"Origin": "https://shop.example.com", "X-Forwarded-Host": "shop.example.com", "Content-Type": "application/json"} {
+		request.Header.Set(name, value)
+	}
+	response, err := dialing(t, path).Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, 400, response.StatusCode, "the origin is the service's own")
+	require.NoError(t, again.stop())
 }

@@ -173,7 +173,7 @@ func TestASpanDescribesItsRequestByTheConventionsForHTTP(t *testing.T) {
 	send := func(method, base, forwarded string) {
 		r, err := http.NewRequest(method, base+"/user/login?a=b", strings.NewReader(`{"username":"x"}`))
 		require.NoError(t, err)
-		r.Header = http.Header{"User-Agent": {"a test"}, "X-Forwarded-For": {forwarded}, "Content-Type": {"application/json"}}
+		r.Header = http.Header{"User-Agent": {"a \xff test"}, "X-Forwarded-For": {forwarded}, "Content-Type": {"application/json"}}
 		r.Host = "shop.example"
 		response, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
@@ -185,7 +185,7 @@ func TestASpanDescribesItsRequestByTheConventionsForHTTP(t *testing.T) {
 	})
 	expected := map[string]string{
 		"http.request.method": "POST", "http.route": "/user/login", "url.path": "/user/login", "url.scheme": "http",
-		"http.response.status_code": "400", "userorder.code": "400", "user_agent.original": "a test",
+		"http.response.status_code": "400", "userorder.code": "400", "user_agent.original": "a \uFFFD test",
 		"http.request.body.size": "16", "http.response.body.size": "99", "network.protocol.version": "1.1",
 		"server.address": "shop.example", "network.peer.address": "127.0.0.1",
 		"client.address": "127.0.0.1", // anybody can send an X-Forwarded-For

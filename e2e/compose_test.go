@@ -88,7 +88,7 @@ func TestNginxOfComposeBelievesNoClient(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("events {}\nhttp {\naccess_log off;\n"+config+"}\n"), 0o600))
 	base := runProxy(t, port, binary, "-c", file, "-p", dir, "-e", filepath.Join(dir, "error.log"),
 		"-g", fmt.Sprintf("daemon off; master_process off; pid %s/pid;", dir))
-	request := [][2]string{{"X-Forwarded-For", "198.51.100.7"}}
+	request := [][2]string{{"X-Forwarded-For", "198.51.100.7"}, {"X-Forwarded-Host", "198.51.100.7"}}
 	for range 10 {
 		require.Equal(t, 404, sendWith(http.DefaultClient, request, "GET", base+"/nowhere", "", "").status)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/certificate/certificatetest"
 )
 
 // manager passes a socket on to the programs that it starts, and hears what they say, as systemd does.
@@ -122,6 +125,48 @@ func TestARestartBehindASocketOfTheServiceManagerFailsNoRequest(t *testing.T) {
 	})
 	p.stop(t)
 	require.NotContains(t, said(t, p.stdout), "level=WARN")
+}
+
+func TestOfTwoSocketsTheOneCalledHTTPRedirects(t *testing.T) {
+	authority, dir := certificatetest.New(t), t.TempDir()
+	certificatePath, keyPath := authority.Write(t, dir, time.Hour, "127.0.0.1")
+	first, second := newManager(t), newManager(t)
+	executable, err := build()
+	require.NoError(t, err)
+	run := func(names string) *program {
+		command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, executable)
+		command.ExtraFiles = []*os.File{first.socket, second.socket}
+		return launch(t, dir, command, "LISTEN_FDS=2", "LISTEN_FDNAMES="+names, "TLS_CERT_FILE="+certificatePath, "TLS_KEY_FILE="+keyPath)
+	}
+	p := run("http:userorder.socket")
+	p.url(t)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer := sendBy(client, "GET", first.base+"/docs", "", "")
+	require.Equal(t, 308, answer.status)
+	require.Equal(t, strings.Replace(second.base, "http:", "https:", 1)+"/docs", answer.header.Get("Location"))
+	p.stop(t)
+
+	p = run("userorder.socket:other")
+	require.Equal(t, 2, p.exit(t))
+	require.Contains(t, said(t, p.stderr), "the service manager passes on 2 sockets: one is for the service, and with HTTPS one more for HTTP")
+}
+
+func TestASocketThatAnybodyMayOpenIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	listener, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	socket, err := listener.(*net.UnixListener).File()
+	require.NoError(t, err)
+	defer func() { _ = socket.Close() }()
+	require.NoError(t, os.Chmod(path, 0o666)) //nolint:gosec // as systemd makes it by default
+	executable, err := build()
+	require.NoError(t, err)
+	command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, executable)
+	command.ExtraFiles = []*os.File{socket}
+	p := launch(t, t.TempDir(), command, "LISTEN_FDS=1")
+	require.Equal(t, 2, p.exit(t))
+	require.Contains(t, said(t, p.stderr), "which anybody may open: set SocketMode=0660")
 }
 
 func TestTheWatchdogHearsFromTheServiceWhileItAnswers(t *testing.T) {
