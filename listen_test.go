@@ -105,7 +105,7 @@ func TestTheServiceSpeaksHTTPSWithACertificateFromFiles(t *testing.T) {
 	response, _ = ask(t, client, "GET", base+"/console", "")
 	require.Equal(t, 200, response.StatusCode)
 
-	old := &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // what must not be
+	old := &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	_, err := tls.Dial("tcp", r.attribute(t, "address"), old)
 	require.ErrorContains(t, err, "protocol version not supported")
 

@@ -159,7 +159,7 @@ func TestASocketThatAnybodyMayOpenIsRefused(t *testing.T) {
 	socket, err := listener.(*net.UnixListener).File()
 	require.NoError(t, err)
 	defer func() { _ = socket.Close() }()
-	require.NoError(t, os.Chmod(path, 0o666)) //nolint:gosec // as systemd makes it by default
+	require.NoError(t, os.Chmod(path, 0o666))
 	executable, err := build()
 	require.NoError(t, err)
 	command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, executable)
