@@ -73,14 +73,18 @@ secrets() {
 	# shellcheck source=/dev/null
 	. "$folder/secrets"
 	set +a
-	export PATRONI_ETCD3_HOSTS="'$ETCD:$ETCD_PORT'" # '10.0.0.1:2379','10.0.0.2:2379','10.0.0.3:2379'
+	export PATRONI_ETCD_HOSTS="'$ETCD:$ETCD_PORT'" # '10.0.0.1:2379','10.0.0.2:2379','10.0.0.3:2379'
 }
 
 # Here etcd is one process. Three machines run three members of it, of which one may be lost; each begins with
 #   --initial-cluster one=http://10.0.0.1:2380,two=http://10.0.0.2:2380,three=http://10.0.0.3:2380
 # and needs a disk that syncs within milliseconds: the others take a slow member for a dead one.
+#
+# Patroni speaks version 2 of etcd's protocol here (PATRONI_ETCD_HOSTS and --enable-v2). With version 3 (PATRONI_ETCD3_HOSTS) the
+# Patroni of Debian 12, 3.0.2, renews the leader's lock without looking whose it is: a leader that was frozen for longer than
+# ttl takes it from its successor, and what that has acknowledged is lost.
 etcd() {
-	background etcd "${unprivileged[@]}" etcd --name one --data-dir "$folder/etcd" --log-level error \
+	background etcd "${unprivileged[@]}" etcd --name one --data-dir "$folder/etcd" --log-level error --enable-v2 \
 		--listen-client-urls "http://$ETCD:$ETCD_PORT" --advertise-client-urls "http://$ETCD:$ETCD_PORT" \
 		--listen-peer-urls "http://$ETCD:$ETCD_PEER_PORT" --initial-advertise-peer-urls "http://$ETCD:$ETCD_PEER_PORT" \
 		--initial-cluster "one=http://$ETCD:$ETCD_PEER_PORT"
