@@ -93,8 +93,7 @@ func TestEveryViewOfTheConsoleFitsAndKeepsNobodyOut(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", theme, width), func(t *testing.T) {
 				t.Parallel()
 				d := stock(t).sitDown(t, chromedp.Flag("blink-settings", "preferredColorScheme="+settings[0]), chromedp.Flag("accept-lang", settings[1]))
-				d.do(chromedp.EmulateViewport(width, map[int64]int64{390: 844, 1280: 900}[width]), chromedp.Reload(),
-					chromedp.WaitVisible(chromedp.CSS("input[name=username]")))
+				d.do(chromedp.EmulateViewport(width, map[int64]int64{390: 844, 1280: 900}[width]))
 				js[bool](d, script+"; true")
 				d.scenes(settings[1] == "en-US", func(name string) {
 					if file := pictures[fmt.Sprint(name, " ", theme, " ", width)]; file != "" {
