@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"runtime"
 	"time"
 
 	"userorder/certificate"
@@ -46,13 +44,7 @@ func warnOfKey(path string, log *slog.Logger) {
 
 // keyMode returns the mode of the file of a private key if others than its owner and its group can read it, or others than
 // its owner can change it, else 0.
-func keyMode(path string) fs.FileMode {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode()&0o027 == 0 || runtime.GOOS == "windows" { // which has no such modes
-		return 0
-	}
-	return info.Mode()
-}
+func keyMode(path string) fs.FileMode { return modeWith(path, 0o027) }
 
 // certificateJobs returns the job that keeps certificates fresh.
 func certificateJobs(c certificates) []worker.Job {

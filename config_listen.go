@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -105,6 +106,29 @@ func checkHostOrPath(host string) (string, error) {
 		return "", errors.New("needs a path, like unix:/run/userorder/userorder.sock")
 	case len(path) > maxUnixPath:
 		return "", fmt.Errorf("has a path of %d bytes, and systems allow %d", len(path), maxUnixPath)
+	}
+	return host, nil
+}
+
+// checkHost reports why HOST cannot be an address or a name to listen on.
+func checkHost(host string) (string, error) {
+	address, err := netip.ParseAddr(host)
+	_, _, withPort := net.SplitHostPort(host)
+	switch inner := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"); {
+	case err == nil && (address.IsMulticast() || host == "255.255.255.255"): // which the system would accept
+		return "", errors.New("must be an address of this machine, not that of a group")
+	case err == nil:
+		return host, nil
+	case inner != host && withPort != nil:
+		return "", fmt.Errorf("must be written without brackets: %s", inner)
+	case host == "*":
+		return "", errors.New("must be an address: 0.0.0.0 or :: is all of this machine's")
+	case strings.Contains(host, "://"), strings.Contains(host, "/"):
+		return "", errors.New("must be an address or a name alone, like 127.0.0.1")
+	case strings.Contains(host, ":"):
+		return "", errors.New("must be an address without a port, which PORT is for")
+	case strings.ContainsAny(host, " \t_%*[]@"):
+		return "", errors.New("must be an address or the name of a host, like 127.0.0.1 or localhost")
 	}
 	return host, nil
 }

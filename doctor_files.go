@@ -127,9 +127,12 @@ func judgeModes(paths []string) []doctor.Finding {
 }
 
 // fileMode returns the mode of a file if other users can read or change it, else 0.
-func fileMode(path string) fs.FileMode {
+func fileMode(path string) fs.FileMode { return modeWith(path, 0o066) }
+
+// modeWith returns the mode of a file if it gives any of some permissions, else 0.
+func modeWith(path string, permissions fs.FileMode) fs.FileMode {
 	info, err := os.Stat(path)
-	if err != nil || info.Mode()&0o066 == 0 || runtime.GOOS == "windows" {
+	if err != nil || info.Mode()&permissions == 0 || runtime.GOOS == "windows" { // which has no such modes
 		return 0
 	}
 	return info.Mode()

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"os"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -163,27 +161,4 @@ func airPlay(port string) string {
 		return " (on macOS it may be AirPlay Receiver, in System Settings, General, AirDrop & Handoff)"
 	}
 	return ""
-}
-
-// checkHost reports why HOST cannot be an address or a name to listen on.
-func checkHost(host string) (string, error) {
-	address, err := netip.ParseAddr(host)
-	_, _, withPort := net.SplitHostPort(host)
-	switch inner := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"); {
-	case err == nil && (address.IsMulticast() || host == "255.255.255.255"): // which the system would accept
-		return "", errors.New("must be an address of this machine, not that of a group")
-	case err == nil:
-		return host, nil
-	case inner != host && withPort != nil:
-		return "", fmt.Errorf("must be written without brackets: %s", inner)
-	case host == "*":
-		return "", errors.New("must be an address: 0.0.0.0 or :: is all of this machine's")
-	case strings.Contains(host, "://"), strings.Contains(host, "/"):
-		return "", errors.New("must be an address or a name alone, like 127.0.0.1")
-	case strings.Contains(host, ":"):
-		return "", errors.New("must be an address without a port, which PORT is for")
-	case strings.ContainsAny(host, " \t_%*[]@"):
-		return "", errors.New("must be an address or the name of a host, like 127.0.0.1 or localhost")
-	}
-	return host, nil
 }

@@ -14,8 +14,24 @@ import (
 
 // benchmark measures everything and writes the report. In any case it stops the processes that it started and removes
 // its files.
-func benchmark(ctx context.Context, o options, p *progress) (err error) {
-	dir, err := os.MkdirTemp(o.dir, "userorder-bench-")
+func benchmark(ctx context.Context, o options, p *progress) error {
+	return withFolder(o.dir, p, func(dir string, group *process.Group) error {
+		w, err := newWorld(ctx, o, dir, group, p)
+		if err != nil {
+			return err
+		}
+		results, err := w.measureAll(ctx)
+		if err != nil {
+			return err
+		}
+		return w.write(results)
+	})
+}
+
+// withFolder calls work with a folder below parent and a group for its processes. In any case it ends the line of p, stops
+// the processes and removes the folder.
+func withFolder(parent string, p *progress, work func(dir string, group *process.Group) error) (err error) {
+	dir, err := os.MkdirTemp(parent, "userorder-bench-")
 	if err != nil {
 		return err
 	}
@@ -28,15 +44,7 @@ func benchmark(ctx context.Context, o options, p *progress) (err error) {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL runs as another user and has its folder there
 		return err
 	}
-	w, err := newWorld(ctx, o, dir, group, p)
-	if err != nil {
-		return err
-	}
-	results, err := w.measureAll(ctx)
-	if err != nil {
-		return err
-	}
-	return w.write(results)
+	return work(dir, group)
 }
 
 // write writes the report and its picture.

@@ -19,7 +19,7 @@ import (
 
 // soakFor serves a shop's requests to one process on SQLite and to three on PostgreSQL for a long time, and writes what
 // grew. Args are those of the command.
-func soakFor(ctx context.Context, args []string) (err error) {
+func soakFor(ctx context.Context, args []string) error {
 	plan := soak.Plan{}
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.DurationVar(&plan.Time, "time", 10*time.Minute, "how long; growth is judged from 5 minutes on")
@@ -33,46 +33,41 @@ func soakFor(ctx context.Context, args []string) (err error) {
 	if flags.NArg() > 0 || plan.Rate < soak.MinRate || plan.Time < 20*time.Second {
 		return fmt.Errorf("expected only flags, -rate of at least %d and -time of at least 20s: %q", soak.MinRate, args)
 	}
-	dir, err := os.MkdirTemp(*folder, "userorder-soak-")
-	if err != nil {
-		return err
-	}
-	p, group := newProgress(os.Stderr), &process.Group{}
-	defer func() {
-		p.end()
-		group.Stop()
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL runs as another user and has its folder there
-		return err
-	}
-	s, err := newSoaked(ctx, plan, *service, dir, group, p)
-	if err != nil {
-		return err
-	}
-	defer s.close()
+	p := newProgress(os.Stderr)
+	return withFolder(*folder, p, func(dir string, group *process.Group) error {
+		s, err := newSoaked(ctx, plan, *service, dir, group, p)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return s.run(ctx, *out)
+	})
+}
+
+// run serves the requests and writes the report into a folder. Its error says what is wrong.
+func (s *soaked) run(ctx context.Context, folder string) error {
 	began := time.Now()
-	result, err := soak.Run(ctx, plan, secret, s.control, s.databases, p.note)
+	result, err := soak.Run(ctx, s.plan, secret, s.control, s.databases, s.progress.note)
 	if err != nil {
 		return err
 	}
 	if err := s.readLog(result); err != nil {
 		return err
 	}
-	if *out == "" {
-		*out = map[bool]string{true: "results", false: "quick"}[result.Judged()]
+	if folder == "" {
+		folder = map[bool]string{true: "results", false: "quick"}[result.Judged()]
 	}
-	if err := s.write(result, *out, began); err != nil {
+	if err := s.write(result, folder, began); err != nil {
 		return err
 	}
 	if count := len(result.Failures); count > 0 {
 		return fmt.Errorf("%d failures:\n%s", count, strings.Join(result.Failures[:min(count, 10)], "\n"))
 	}
 	if !result.Judged() {
-		p.note("every response was as expected; the run was too short to judge growth")
+		s.progress.note("every response was as expected; the run was too short to judge growth")
 		return nil
 	}
-	p.note("nothing grew, and every response was as expected")
+	s.progress.note("nothing grew, and every response was as expected")
 	return nil
 }
 

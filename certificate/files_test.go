@@ -34,7 +34,7 @@ func TestFilesThatCannotBeUsedAreRefused(t *testing.T) {
 		"a key that is none":                {certificatePEM, []byte("hello"), "failed to find any PEM data in key input"},
 		"the two the other way round":       {key, certificatePEM, "PEM inputs may have been switched"},
 		"the key of another certificate":    {certificatePEM, foreignKey, "private key does not match public key"},
-		"a certificate that was cut off":    {certificatePEM[:len(certificatePEM)/2], key, "failed to find any PEM data"},
+		"a certificate that was cut off":    {certificatePEM[:len(certificatePEM)/4], key, "failed to find any PEM data"},
 		"an empty file":                     {[]byte{}, key, "failed to find any PEM data"},
 		"only the authority, not the chain": {authority.PEM(), key, "private key does not match public key"},
 	} {

@@ -202,6 +202,11 @@ func (l *ledger) writeAll(t *testing.T, base string, clients int) (wait func()) 
 // writeOn starts clients that write until over is closed, whether or not requests fail. It returns a function that
 // waits for them.
 func (l *ledger) writeOn(t *testing.T, base string, clients int, over <-chan struct{}) (wait func()) {
+	return l.pacedOn(t, base, clients, 0, over)
+}
+
+// pacedOn is writeOn with a pause after each write.
+func (l *ledger) pacedOn(t *testing.T, base string, clients int, pause time.Duration, over <-chan struct{}) (wait func()) {
 	var group sync.WaitGroup
 	for client := range clients {
 		group.Go(func() {
@@ -211,8 +216,10 @@ func (l *ledger) writeOn(t *testing.T, base string, clients int, over <-chan str
 					return
 				default:
 				}
-				if !l.write(t, base, fmt.Sprint("client ", client), n) {
-					time.Sleep(20 * time.Millisecond)
+				if l.write(t, base, fmt.Sprint("client ", client), n) {
+					time.Sleep(pause)
+				} else {
+					time.Sleep(max(pause, 20*time.Millisecond))
 				}
 			}
 		})

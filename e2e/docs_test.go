@@ -39,7 +39,7 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 		chromedp.NoSandbox, chromedp.DisableGPU, // it may run as root, in a container
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("accept-lang", "zh-CN"),
-		chromedp.Flag("ignore-certificate-errors-spki-list", trusted.fingerprint()),
+		chromedp.Flag("ignore-certificate-errors-spki-list", fingerprint()),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 	)
 	options = append(options, more...)

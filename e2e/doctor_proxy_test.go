@@ -3,14 +3,7 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -20,23 +13,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/certificate/certificatetest"
 )
 
-// certified returns a certificate for 127.0.0.1 that is good for a while, and a file with which clients trust it.
-func certified(t *testing.T, life time.Duration) (certificate tls.Certificate, file string) {
+// certified returns a certificate for 127.0.0.1 with a life of 90 days of which some is left, and a file with which clients trust
+// it.
+func certified(t *testing.T, left time.Duration) (certificate tls.Certificate, file string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(life),
-		NotBefore: time.Now().Add(life - 90*24*time.Hour),
-		IsCA:      true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	file = filepath.Join(t.TempDir(), "certificate.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+	authority, end := certificatetest.New(t), time.Now().Add(left)
+	file = filepath.Join(t.TempDir(), "authority.pem")
+	require.NoError(t, os.WriteFile(file, authority.PEM(), 0o600))
+	chain, key := authority.IssueBetween(t, end.Add(-90*24*time.Hour), end, "127.0.0.1")
+	return certificatetest.Pair(t, chain, key), file
 }
 
 func TestTheDoctorTellsOfACertificateThatExpiresAndOfAProxyThatIsNotTrusted(t *testing.T) {

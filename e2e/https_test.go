@@ -52,7 +52,7 @@ func from(t *testing.T, address string, http2 bool) *http.Client {
 	need(t, "the whole network 127.0.0.0/8", err)
 	require.NoError(t, probe.Close())
 	transport := &http.Transport{
-		DialContext: (&net.Dialer{LocalAddr: local}).DialContext, TLSClientConfig: trusted.client(), ForceAttemptHTTP2: http2,
+		DialContext: (&net.Dialer{LocalAddr: local}).DialContext, TLSClientConfig: trusting(), ForceAttemptHTTP2: http2,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -77,7 +77,7 @@ func TestProxiesSpeakModernTLSAlone(t *testing.T) {
 			"HTTP/2 over TLS 1.2":  {most: tls.VersionTLS12, protocols: []string{"h2", "http/1.1"}, negotiated: "h2"},
 			"a client of HTTP/1.1": {most: tls.VersionTLS13, protocols: []string{"http/1.1"}, negotiated: "http/1.1"},
 		} {
-			config := trusted.client()
+			config := trusting()
 			config.MaxVersion, config.NextProtos = test.most, test.protocols
 			if test.least > 0 {
 				config.MinVersion = test.least

@@ -53,14 +53,20 @@ func newManager(t *testing.T) *manager {
 	return m
 }
 
-// start starts the program with the socket, and waits until it says that it is ready.
-func (m *manager) start(t *testing.T, dir string, settings ...string) *program {
+// activated returns the program with sockets that are passed on to it. LISTEN_FDS and LISTEN_FDNAMES are missing still.
+func activated(t *testing.T, sockets ...*os.File) *exec.Cmd {
 	t.Helper()
 	binary, err := build()
 	require.NoError(t, err)
 	command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, binary)
-	command.ExtraFiles = []*os.File{m.socket}
-	p := launch(t, dir, command, append(settings, "LISTEN_FDS=1", "LISTEN_FDNAMES=userorder.socket",
+	command.ExtraFiles = sockets
+	return command
+}
+
+// start starts the program with the socket, and waits until it says that it is ready.
+func (m *manager) start(t *testing.T, dir string, settings ...string) *program {
+	t.Helper()
+	p := launch(t, dir, activated(t, m.socket), append(settings, "LISTEN_FDS=1", "LISTEN_FDNAMES=userorder.socket",
 		"NOTIFY_SOCKET="+m.notify.LocalAddr().String(), "WATCHDOG_USEC=400000")...)
 	m.hears(t, "READY=1\nSTATUS=serving")
 	return p
@@ -131,12 +137,8 @@ func TestOfTwoSocketsTheOneCalledHTTPRedirects(t *testing.T) {
 	authority, dir := certificatetest.New(t), t.TempDir()
 	certificatePath, keyPath := authority.Write(t, dir, time.Hour, "127.0.0.1")
 	first, second := newManager(t), newManager(t)
-	executable, err := build()
-	require.NoError(t, err)
 	run := func(names string) *program {
-		command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, executable)
-		command.ExtraFiles = []*os.File{first.socket, second.socket}
-		return launch(t, dir, command, "LISTEN_FDS=2", "LISTEN_FDNAMES="+names, "TLS_CERT_FILE="+certificatePath, "TLS_KEY_FILE="+keyPath)
+		return launch(t, dir, activated(t, first.socket, second.socket), "LISTEN_FDS=2", "LISTEN_FDNAMES="+names, "TLS_CERT_FILE="+certificatePath, "TLS_KEY_FILE="+keyPath)
 	}
 	p := run("http:userorder.socket")
 	p.url(t)
@@ -160,11 +162,7 @@ func TestASocketThatAnybodyMayOpenIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = socket.Close() }()
 	require.NoError(t, os.Chmod(path, 0o666))
-	executable, err := build()
-	require.NoError(t, err)
-	command := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, executable)
-	command.ExtraFiles = []*os.File{socket}
-	p := launch(t, t.TempDir(), command, "LISTEN_FDS=1")
+	p := launch(t, t.TempDir(), activated(t, socket), "LISTEN_FDS=1")
 	require.Equal(t, 2, p.exit(t))
 	require.Contains(t, said(t, p.stderr), "which anybody may open: set SocketMode=0660")
 }

@@ -29,7 +29,7 @@ func newPatroniLoad(t *testing.T, c *patroni) *patroniLoad {
 	for i, url := range c.urls {
 		l.bases[i] = start(t, t.TempDir(), "DATABASE_URL="+url, smallPool).url(t)
 		l.ledgers[i] = newLedger(login(t, l.bases[i]))
-		waits = append(waits, l.ledgers[i].pacedOn(t, l.bases[i], 3, over), l.ledgers[i].persist(l.bases[i], over))
+		waits = append(waits, l.ledgers[i].pacedOn(t, l.bases[i], 3, pace, over), l.ledgers[i].persist(l.bases[i], over))
 	}
 	l.stop = sync.OnceFunc(func() {
 		close(over)
@@ -42,25 +42,10 @@ func newPatroniLoad(t *testing.T, c *patroni) *patroniLoad {
 	return l
 }
 
-// pacedOn is writeOn with a pause after each write, so that minutes of it can be checked in seconds.
-func (l *ledger) pacedOn(t *testing.T, base string, clients int, over <-chan struct{}) (wait func()) {
-	var group sync.WaitGroup
-	for client := range clients {
-		group.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-over:
-					return
-				case <-time.After(50 * time.Millisecond):
-					l.write(t, base, fmt.Sprint("client ", client), n)
-				}
-			}
-		})
-	}
-	return group.Wait
-}
+// pace is the pause of clients after a write: what they write in minutes has to be checked in seconds.
+const pace = 50 * time.Millisecond
 
-// persist creates orders like pacedOn, each with an idempotency key, with which it repeats the request until it is
+// persist creates orders at that pace, each with an idempotency key, with which it repeats the request until it is
 // acknowledged.
 func (l *ledger) persist(base string, over <-chan struct{}) (wait func()) {
 	done := make(chan struct{})
@@ -70,7 +55,7 @@ func (l *ledger) persist(base string, over <-chan struct{}) (wait func()) {
 			select {
 			case <-over:
 				return
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(pace):
 			}
 			key := [][2]string{{"Idempotency-Key", fmt.Sprint(base, n)}}
 			answer := sendWith(http.DefaultClient, key, "POST", base+"/order/create", l.token, fmt.Sprintf(`{"product":"persistent %d","price":1.5}`, n))

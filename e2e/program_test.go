@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/certificate/certificatetest"
 )
 
 // rounds returns how often a test repeats itself: few, or often if CHAOS is set.
@@ -61,12 +63,12 @@ func TestMain(m *testing.M) {
 
 func runTests(m *testing.M) int {
 	var err error
-	if trusted, err = newAuthority(); err != nil {
+	if trusted, err = certificatetest.NewAuthority(); err != nil {
 		log.Print(err)
 		return 1
 	}
 	transport := http.DefaultTransport.(*http.Transport)
-	transport.MaxIdleConnsPerHost, transport.TLSClientConfig = 500, trusted.client()
+	transport.MaxIdleConnsPerHost, transport.TLSClientConfig = 500, trusting()
 	if binaries, err = os.MkdirTemp("", "userorder-build-"); err != nil {
 		log.Print(err)
 		return 1

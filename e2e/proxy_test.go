@@ -59,7 +59,7 @@ func nginx(t *testing.T, users, orders [2]int) front {
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(challenge)), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, challenge), []byte(challenge), 0o644))
 	plain, port := freePort(t), freePort(t)
-	chain, key := trusted.issue(t)
+	chain, key := issued(t)
 	file := example(t, "nginx.conf", map[string]string{
 		"listen 80;": fmt.Sprintf("listen %s;", local(plain)), "http {": temporary, "root /var/www/acme;": "root " + dir + ";",
 		"listen 443 ssl http2;":                                fmt.Sprintf("listen %s ssl http2;", local(port)),
@@ -104,7 +104,7 @@ func haproxy(t *testing.T, ports [2]int) front {
 	binary, plain, port := tool(t, "haproxy"), freePort(t), freePort(t)
 	certbot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
 	t.Cleanup(certbot.Close)
-	chain, key := trusted.issue(t)
+	chain, key := issued(t)
 	certificate := filepath.Join(t.TempDir(), "shop.example.com.pem")
 	require.NoError(t, os.WriteFile(certificate, []byte(said(t, chain)+said(t, key)), 0o600))
 	inside := "abns@" + filepath.Base(t.TempDir()) + local(port)
@@ -120,7 +120,7 @@ func haproxy(t *testing.T, ports [2]int) front {
 func caddy(t *testing.T, ports [2]int) front {
 	t.Helper()
 	binary, plain, port := tool(t, "caddy"), freePort(t), freePort(t)
-	chain, key := trusted.issue(t)
+	chain, key := issued(t)
 	file := example(t, "Caddyfile", map[string]string{
 		"http:// {":                fmt.Sprintf("{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port %d\n\thttps_port %d\n}\nhttp:// {\n\tbind 127.0.0.1", plain, port),
 		"shop.example.com, :443 {": fmt.Sprintf("shop.example.com, :%d {\n\tbind 127.0.0.1\n\ttls %s %s", port, chain, key),
@@ -133,7 +133,7 @@ func caddy(t *testing.T, ports [2]int) front {
 // dial connects to the port with TLS, for HTTP/1, until the test ends or 10 seconds have passed.
 func (f front) dial(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(f.url, "https://"), trusted.client())
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(f.url, "https://"), trusting())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))

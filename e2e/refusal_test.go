@@ -100,7 +100,7 @@ func TestThatNoReplicaAnswersIsSaidInTheEnvelope(t *testing.T) {
 	t.Cleanup(dropping.Close)
 	port := dropping.Listener.Addr().(*net.TCPAddr).Port
 	// HAProxy leaves it to the client to repeat a request on a connection that has had one: it closes it without a word.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusted.client()}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting()}}
 	const unavailable, unknown = "服务暂不可用，请稍后重试", "结果未知，请查询后再决定是否重试"
 	for name, proxy := range proxies() {
 		t.Run(name, func(t *testing.T) {

@@ -43,11 +43,11 @@ func (p *proxies) client(r *http.Request) netip.Addr {
 // peer returns the address of the other end of the connection, and whether that is a trusted proxy. A Unix socket is for
 // proxies alone, since nobody else may open it; they have no address.
 func (p *proxies) peer(r *http.Request) (address netip.Addr, trusted bool) {
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
-		return netip.Addr{}, true
+	if address, ok := addressOf(r.RemoteAddr); ok {
+		return address, isIn(p.trusted, address)
 	}
-	address, ok := addressOf(r.RemoteAddr)
-	return address, ok && isIn(p.trusted, address)
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return netip.Addr{}, ok && local.Network() == "unix"
 }
 
 // walk goes back through X-Forwarded-For, where each proxy adds the address of its own peer at the end, as long as it

@@ -20,8 +20,7 @@ import (
 // startTLS serves an engine with an echo over TLS until stop is called. Client trusts it, and speaks HTTP/2 if h2.
 func startTLS(t *testing.T, h2 bool) (address string, client *http.Client, stop func(), ended <-chan error) {
 	authority := certificatetest.New(t)
-	pair, err := tls.X509KeyPair(authority.Issue(t, time.Hour, "127.0.0.1"))
-	require.NoError(t, err)
+	chain, key := authority.Issue(t, time.Hour, "127.0.0.1")
 	engine := newEngine(t, httpapi.Config{})
 	engine.POST("/echo", httpapi.Handle(func(c *gin.Context) error {
 		body, err := io.ReadAll(c.Request.Body)
@@ -37,7 +36,7 @@ func startTLS(t *testing.T, h2 bool) (address string, client *http.Client, stop 
 	go func() {
 		result <- httpapi.Serve(ctx, httpapi.Bound(listener, httpapi.Bounds{Total: 1000}), engine, httpapi.ServeConfig{
 			Log: silent, IdleTimeout: time.Minute,
-			TLS: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
+			TLS: &tls.Config{Certificates: []tls.Certificate{certificatetest.Pair(t, chain, key)}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
 		})
 	}()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool()}, ForceAttemptHTTP2: h2}

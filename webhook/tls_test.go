@@ -2,15 +2,10 @@ package webhook
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,25 +17,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"userorder/certificate/certificatetest"
 )
 
-// certify returns a certificate for 127.0.0.1 that is valid until a time, and the pool that trusts it.
+// certify returns a certificate for an address that is valid until a time, and the pool that trusts it.
 func certify(t *testing.T, address string, until time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hunter2"}, IPAddresses: []net.IP{net.ParseIP(address)},
-		NotBefore: until.Add(-48 * time.Hour), NotAfter: until, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	parsed, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+	authority := certificatetest.New(t)
+	chain, key := authority.IssueBetween(t, until.Add(-48*time.Hour), until, address, "hunter2.example")
+	return certificatetest.Pair(t, chain, key), authority.Pool()
 }
 
 func TestOverTLSTheCertificateMustBeValid(t *testing.T) {
